@@ -1,0 +1,106 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipe/error.h"
+
+/// Everything is an event, and every event has a handler. These are the shapes in which an event
+/// and its answer pass between the REST front-end, the pipe and the handlers.
+namespace rp::pipe {
+
+/// Time-outs and deadlines run on this clock alone.
+using Clock = std::chrono::steady_clock;
+
+/// One header line; the name is lower-case.
+struct Header {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const Header&, const Header&) = default;
+};
+using Headers = std::vector<Header>;
+
+/// A request to run one method on some node.
+struct Event {
+  std::string verb;          ///< the HTTP method in lower case: "get"
+  std::string noun;          ///< the noun string as the caller wrote it, percent-decoded once and
+                             ///< undivided: "cat//hello /world"; the side that runs it splits it
+  std::string query;         ///< raw query string without '?'; not decoded
+  std::string content_type;  ///< the request's Content-Type up to the first ';'; "" when absent
+  Headers headers;           ///< the request headers that the front-end chose to forward
+  std::string request_id;    ///< joins the log lines of both nodes; never empty inside a node
+  Clock::time_point deadline = Clock::time_point::max();  ///< travels as time left
+};
+
+/// The head of a handler's answer.
+struct ReplyHead {
+  std::uint32_t code = 0;    ///< the event's return code, not an HTTP status: 0 is success
+  std::string content_type;  ///< verbatim, parameters included; "" for none
+  Headers headers;           ///< further response headers that the handler chose
+};
+
+/// Codes that the dispatcher itself answers with; a handler's own codes are free.
+constexpr std::uint32_t kCodeNoSuchMethod = 255;
+constexpr std::uint32_t kCodeException = 251;
+
+/// Where the answer to one event goes.
+///
+/// Exactly one of these orders happens: reply() alone; or begin(), any number of data(), end();
+/// fail() may come instead of any next step and is then the last. Called on one thread at a time,
+/// which need not be the thread of submit(); it may be called before submit() has returned.
+/// Implementations return quickly and do not throw.
+class ReplySink {
+ public:
+  virtual ~ReplySink() = default;
+
+  /// The whole answer at once: the common case.
+  virtual void reply(ReplyHead head, std::string body) = 0;
+
+  /// An answer whose body follows in pieces. The producer keeps at most its window un-consumed:
+  /// CallControl::consumed() asks for more.
+  virtual void begin(ReplyHead head) = 0;
+  virtual void data(std::string piece) = 0;
+  virtual void end() = 0;
+
+  virtual void fail(Failure failure) = 0;
+};
+
+/// The caller's hand on an event that it submitted. Safe from any thread, at any time, also after
+/// the answer is complete.
+class CallControl {
+ public:
+  virtual ~CallControl() = default;
+
+  /// Nobody waits any more: the handler's stop token fires, and the sink hears nothing further
+  /// once this call is on its way (a call that is already running on another thread may finish).
+  virtual void cancel() = 0;
+
+  /// `bytes` of streamed reply body are out of the sink's hands; the producer may send as many.
+  virtual void consumed(std::size_t bytes) = 0;
+};
+
+/// Who sent an event: the verified identity and the address it came from.
+struct Origin {
+  std::string node;     ///< identity from the certificate; "" for the local REST front-end
+  std::string address;  ///< textual IP address, or "unix"
+  std::uint16_t port = 0;
+};
+
+/// Anything that answers events: the local handlers, or a peer behind a pipe.
+class EventTarget {
+ public:
+  virtual ~EventTarget() = default;
+
+  /// Safe from any thread. `sink` is kept until the answer is complete or cancelled. The result is
+  /// never null.
+  virtual std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
+                                              std::shared_ptr<ReplySink> sink) = 0;
+};
+
+}  // namespace rp::pipe
