@@ -1,0 +1,100 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "handlers/responder.h"
+#include "pipe/event.h"
+
+namespace rp::handlers {
+
+/// What a method promises or needs; the numbers are those of plugin.h.
+enum class Flags : std::uint32_t {
+  none = 0,
+  idempotent = 1,  ///< running it twice does no harm
+  blocking = 2,    ///< runs on the worker pool instead of inline
+  streaming = 4,   ///< may answer in pieces
+};
+constexpr Flags operator|(Flags a, Flags b) noexcept {
+  return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr bool has(Flags set, Flags flag) noexcept {
+  return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(flag)) != 0;
+}
+
+/// Answers one event: through `responder` before it returns, or later through one that it moved
+/// from it. What it throws becomes an exception object. Runs on many threads at once.
+using Handler = std::function<void(const Invocation& invocation, Responder& responder)>;
+
+/// Hears of every event in the order of the reference's metrics: received, started, finished,
+/// handled. An unknown method is received and handled only. Called on any thread; must be quick and
+/// must not throw. Told before the answer leaves, so whoever has the answer finds the metrics.
+class DispatchObserver {
+ public:
+  virtual ~DispatchObserver() = default;
+  virtual void received() noexcept = 0;
+  virtual void started(std::string_view method) noexcept = 0;
+  /// `ok`: the handler answered; false for an exception, a lost deadline, a cancelled call.
+  virtual void finished(std::string_view method, pipe::Clock::duration took, bool ok) noexcept = 0;
+  virtual void handled(pipe::Clock::duration took) noexcept = 0;
+};
+
+struct DispatcherOptions {
+  std::size_t workers = 16;           ///< threads for blocking handlers
+  std::size_t queued_max = 1024;      ///< blocking calls that may wait for a thread
+  std::size_t in_flight_max = 65536;  ///< calls begun and unanswered
+};
+
+/// Local handlers as an EventTarget: maps verb and noun to a method, runs it, and makes sure that
+/// every event gets exactly one answer, whatever the handler does.
+///
+/// Register methods first, then submit() from any thread. A method that is not `blocking` runs
+/// inside submit(), on the caller's thread. Answers of its own:
+///  - no such method: code 255, text/plain, empty body;
+///  - the handler threw, dropped its Responder, or got malformed JSON: code 251, exception object;
+///  - Errc::deadline_exceeded, even when the handler hangs; Errc::overloaded when a bound is
+///    reached; Errc::stopped after stop().
+class Dispatcher final : public pipe::EventTarget {
+ public:
+  /// `observer` may be null; it outlives the dispatcher and every call. Throws std::system_error
+  /// when threads cannot be started.
+  explicit Dispatcher(DispatcherOptions options = {}, DispatchObserver* observer = nullptr);
+  ~Dispatcher() override;  // stop(0 s)
+
+  /// Registers one method, before the first submit(). `noun`: letters, digits, '_', '-', '.', '/';
+  /// a '*' at its end takes every noun that begins so, and the longest such pattern wins after an
+  /// exact name. Throws std::invalid_argument, naming the rule, when verb or noun is malformed or
+  /// the method exists.
+  void add(std::string_view verb, std::string_view noun, Flags flags, Handler handler);
+
+  /// True when `verb` and `noun` (arguments allowed: "cat//a/b") name an idempotent method.
+  bool is_idempotent(std::string_view verb, std::string_view noun) const noexcept;
+
+  /// Names of all methods, sorted: "get_cat", "get_time".
+  std::vector<std::string> methods() const;
+
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
+                                            pipe::Origin origin,
+                                            std::shared_ptr<pipe::ReplySink> sink) override;
+
+  /// Calls begun and not yet answered.
+  std::size_t in_flight() const noexcept;
+
+  /// Takes no new calls, waits up to `drain` for those in flight, fails the rest with
+  /// Errc::stopped, and gives their handlers one more second to return. Returns how many worker
+  /// threads are still inside a handler: when not 0, plugins must not be unloaded and the program
+  /// should leave by _exit(). Further calls return the same number.
+  std::size_t stop(std::chrono::milliseconds drain);
+
+ private:
+  class Core;  // shared with the calls, which may outlive the dispatcher inside a stuck handler
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace rp::handlers
