@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipe/event.h"
+#include "rest/address.h"
+#include "rest/exchange.h"
+
+namespace rp::rest {
+
+struct GatewayOptions {
+  /// Lower-case names of request headers that the handler sees. Cookie, Authorization and
+  /// Proxy-Authorization are never forwarded, whatever this says: they belong to this hop.
+  std::vector<std::string> forwarded_headers = {
+      "accept",        "accept-language",   "idempotency-key", "if-match",
+      "if-none-match", "if-modified-since", "range",           "traceparent",
+      "tracestate",    "user-agent",        "x-forwarded-for", "x-forwarded-proto"};
+
+  /// How long a call may take when the request has no Request-Timeout header; 0 for no limit.
+  std::chrono::milliseconds call_timeout{0};
+  /// Upper bound of what a Request-Timeout header may ask for.
+  std::chrono::milliseconds call_timeout_max{std::chrono::hours{24}};
+};
+
+/// Turns an exchange into an event, submits it, and the reply into an HTTP answer:
+/// always 200 with X-Event-Return-Code when a reply arrives, a problem document when the call
+/// fails.
+///
+/// GET, HEAD (as get, body left out), POST, PUT, DELETE and PATCH are events; any other method is
+/// answered 405. A sane X-Request-Id of the caller is kept, else one is made; each answer carries
+/// it. `Request-Timeout: SECONDS` (decimal, fractions allowed) sets the deadline. A client that
+/// leaves cancels the call; bytes flushed to it are reported as consumed.
+class EventGateway {
+ public:
+  explicit EventGateway(GatewayOptions options);
+
+  /// `target` must live until submit() has returned. From any thread.
+  void serve(const std::shared_ptr<Exchange>& exchange, EventAddress address,
+             pipe::EventTarget& target) const;
+
+ private:
+  GatewayOptions options_;
+};
+
+/// A request id: 26 characters [0-9a-v], random, unique for all practical purposes.
+std::string make_request_id();
+
+/// The request's own X-Request-Id when it is 1 to 128 characters of [A-Za-z0-9._:-], else a new id.
+std::string request_id_of(const Request& request);
+
+}  // namespace rp::rest

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "rest/request.h"
+#include "rest/response.h"
+
+namespace rp::rest {
+
+class Mailbox;
+
+/// One request and the answer that it is owed.
+///
+/// Every member is safe from any thread. Exactly one of these orders answers it: respond() alone;
+/// or begin(), any number of write(), end(); abort() may come instead of any next step. What comes
+/// too late (after the answer is complete, or after the client has left) is ignored, so nobody has
+/// to ask first. When the last pointer goes without an answer, the client gets a 500.
+///
+/// A client that has left is noticed while it waits: on_disconnect() fires once, within
+/// milliseconds of its FIN or RST. TCP cannot tell close() from shutdown(SHUT_WR), since both send
+/// a FIN; so a FIN that follows a complete request leaves the answer `half_close_grace` (50 ms) to
+/// become complete, and what is complete is still delivered. Clients that half-close after sending,
+/// such as `nc -N`, are thus served when the answer is quick.
+class Exchange final : public std::enable_shared_from_this<Exchange> {
+ public:
+  /// Made by the server only: `mailbox` leads to the transport thread that owns connection `fd`,
+  /// whose life-long number is `connection_id`.
+  Exchange(Request request, std::shared_ptr<Mailbox> mailbox, int fd, std::uint64_t connection_id);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// Constant but for take_body(), which its one consumer calls at most once.
+  const Request& request() const { return request_; }
+  std::string take_body() { return request_.take_body(); }
+
+  /// A whole answer.
+  void respond(Response response);
+
+  /// An answer whose body follows in pieces: chunked for HTTP/1.1, ended by close for HTTP/1.0. A
+  /// Content-Length header given here is honoured instead of chunking, and then binding: a body
+  /// that ends short or goes beyond closes the connection.
+  void begin(ResponseHead head);
+  /// False when the piece was dropped: the client has left, or more than Limits::stream_bytes_max
+  /// is waiting for it, which also cuts the client off.
+  bool write(std::string piece);
+  void end();
+
+  /// Breaks the answer off so that the client notices: before begin() a 500, later the connection
+  /// closes without the end of the body.
+  void abort();
+
+  /// Set once, before or after the fact: called at most once, on the transport thread or, when the
+  /// client has left already, at once on this thread. Not called when the answer is complete first.
+  /// It runs without a lock held and may call any member.
+  void on_disconnect(std::function<void()> callback);
+
+  /// Set once, before begin(): told on the transport thread how many further bytes of written
+  /// pieces have been handed to the socket. The sum over a whole stream equals what was written.
+  void on_flushed(std::function<void(std::size_t)> callback);
+
+  bool disconnected() const { return disconnected_.load(std::memory_order_acquire); }
+
+ private:
+  friend class Connection;
+  friend class Mailbox;
+
+  enum class State : std::uint8_t { waiting, streaming, complete, aborted };
+
+  /// What the transport thread takes in one go.
+  struct Outbox {
+    std::optional<Response> response;
+    std::optional<ResponseHead> head;
+    std::string pieces;  ///< consecutive pieces, joined: fewer chunks and fewer system calls
+    bool ended = false;
+    bool aborted = false;
+  };
+
+  void schedule(std::unique_lock<std::mutex> lock);
+  Outbox take_outbox();
+  void notify_disconnect();
+  void notify_flushed(std::size_t bytes);
+  void forget_callbacks();
+
+  Request request_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  const int fd_;
+  const std::uint64_t connection_id_;
+
+  std::mutex mutex_;  ///< guards everything below
+  State state_ = State::waiting;
+  bool scheduled_ = false;  ///< on its way through the mailbox; cleared by take_outbox()
+  Outbox outbox_;
+  std::size_t unsent_bytes_ = 0;  ///< written and not yet flushed
+  std::size_t unsent_bytes_max_;
+  std::function<void()> on_disconnect_;
+  std::function<void(std::size_t)> on_flushed_;
+  std::atomic<bool> disconnected_{false};
+};
+
+}  // namespace rp::rest

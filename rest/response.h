@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rp::rest {
+
+struct ResponseHeader {
+  std::string name;
+  std::string value;
+};
+
+/// Status and headers of an answer. Date, Connection, Content-Length, Transfer-Encoding and
+/// X-Content-Type-Options belong to the writer: a header of such a name given here is dropped, and
+/// so is any whose name is no token or whose value holds a control byte other than TAB.
+struct ResponseHead {
+  int status = 200;
+  std::string reason;        ///< "" for the usual phrase of that status
+  std::string content_type;  ///< "" for no Content-Type header
+  std::vector<ResponseHeader> headers;
+};
+
+/// A complete answer. For HEAD, 204 and 304 the writer leaves the body out by itself.
+struct Response {
+  ResponseHead head;
+  std::string body;
+};
+
+/// The usual phrase of a status, for example "Not Found"; "Unknown" when there is none.
+std::string_view reason_phrase(int status);
+
+/// True for the characters of an HTTP token (RFC 9110, section 5.6.2); false for "".
+bool is_token(std::string_view text);
+
+/// True when `text` may be a header value: no control byte except TAB.
+bool is_header_value(std::string_view text);
+
+/// ASCII case-insensitive comparison, as header names and connection options need it.
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+/// `text` without spaces and tabs at its ends.
+std::string_view trimmed(std::string_view text);
+
+}  // namespace rp::rest

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rest/exchange.h"
+
+namespace rp::rest {
+
+/// Takes one exchange; called on a transport thread, so it must not block. Throwing is a bug and
+/// becomes a 500.
+using Handler = std::function<void(std::shared_ptr<Exchange>)>;
+
+/// Decoded path to handler: an exact path wins, then the longest prefix. A path without a route is
+/// answered 404 `not found`; a method that the route does not take 405 with Allow. Built before the
+/// server starts and constant from then on.
+class Router {
+ public:
+  /// `methods` in upper case; GET brings HEAD along. Empty: the handler takes any method and
+  /// refuses by itself.
+  void exact(std::string path, std::vector<std::string> methods, Handler handler);
+  /// Serves `path`, which ends in '/', and everything below it.
+  void prefix(std::string path, std::vector<std::string> methods, Handler handler);
+
+  void operator()(const std::shared_ptr<Exchange>& exchange) const;
+
+ private:
+  struct Route {
+    std::string path;
+    std::vector<std::string> methods;
+    std::string allow;
+    Handler handler;
+  };
+  const Route* find(std::string_view path) const;
+
+  std::vector<Route> exact_;
+  std::vector<Route> prefixes_;  ///< longest first
+};
+
+}  // namespace rp::rest
