@@ -52,6 +52,14 @@ struct IdentityFiles {
 IdentityFiles identity_files(const std::filesystem::path& directory, const FileNames& names);
 IdentityFiles identity_files(const std::filesystem::path& directory, Role role);
 
+/// The texts of one identity's files.
+struct IdentityPem {
+  std::string key;
+  std::string certificate;
+  std::string ca;
+  std::string crl;  ///< empty: none
+};
+
 /// A node's own key, certificate and trust, checked as a whole; immutable, so threads may share it.
 ///
 /// load() is all or nothing: a reload that throws leaves the caller with the identity it has.
@@ -64,6 +72,10 @@ class Identity {
   /// is an acceptable name (certs/names.h). Throws Error. Blocks on disk: not for an I/O thread.
   static Identity load(const IdentityFiles& files, Role role,
                        WallTime now = std::chrono::system_clock::now());
+
+  /// The same for texts that are not in place yet; `origins` are the files that errors name.
+  static Identity from_pem(const IdentityPem& pem, const IdentityFiles& origins, Role role,
+                           WallTime now = std::chrono::system_clock::now());
 
   Identity(Identity&&) noexcept;
   Identity& operator=(Identity&&) noexcept;
@@ -94,6 +106,11 @@ class Identity {
   std::unique_ptr<Parts> parts_;
 };
 
+/// The part of the checks that needs no authority: key and certificate belong together, it is valid
+/// now and names a node. For installing before the CA is known. Throws Error; returns the name.
+std::string check_without_authority(const IdentityPem& pem, const IdentityFiles& origins,
+                                    WallTime now = std::chrono::system_clock::now());
+
 /// What a watcher remembers of an identity's files to notice a change: size, time and inode of
 /// each. A missing file has a stamp too, so a CRL that appears or goes is a change.
 class IdentityStamp {
@@ -116,7 +133,7 @@ class IdentityStamp {
   FileStamp key_, certificate_, ca_, crl_;
 };
 
-/// The mildest of the thresholds 30, 14, 7 and 1 days that `not_after` has come within, in days; 0
+/// The tightest of the thresholds 30, 14, 7 and 1 days that `not_after` has come within, in days; 0
 /// when it has passed; -1 when there is nothing to warn of.
 int expiry_warning_days(WallTime not_after, WallTime now) noexcept;
 
