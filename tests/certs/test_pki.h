@@ -91,6 +91,7 @@ class TestPki {
  private:
   std::string name_of(Role role) const;
   void make_good(Role role, const std::string& name, const std::filesystem::path& target);
+  void write_lists();
   void make_hostile(Role role, Kind kind, const std::filesystem::path& target);
 
   const std::string server_name_;
