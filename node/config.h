@@ -33,6 +33,17 @@ struct Sources {
   std::optional<std::filesystem::path> file;
 };
 
+/// Where a value came from, strongest last.
+enum class Layer { built_in, file, reference, environment, flag };
+
+/// One effective setting as `restpipe config show` prints it.
+struct Effective {
+  std::string key;                 ///< "log.level"
+  std::vector<std::string> items;  ///< the texts that were given, or the default's
+  Layer layer = Layer::built_in;
+  std::string origin;  ///< "flag --log-level", "node.toml:3:1", "RP_SERVER_BIND_PORT", "default"
+};
+
 /// The settings of one node, complete and checked. Copies freely; nothing in it is a secret.
 /// Durations are never negative; limits are at least 1; addresses are syntactically valid.
 struct Config {
@@ -68,7 +79,7 @@ struct Config {
   std::chrono::milliseconds drain_timeout{};      ///< SIGTERM to exit, at most
 
   // REST
-  std::vector<RestEndpoint> rest;
+  std::vector<rest::Endpoint> rest;
   std::vector<std::string> allow_hosts;    ///< Host names accepted beside the node's own addresses
   std::vector<std::string> allow_origins;  ///< browser origins that may call; none by default
   std::filesystem::path rest_token_file;   ///< empty: no bearer token asked
@@ -94,25 +105,9 @@ struct Config {
   LogFormat log_format = LogFormat::text;
   std::optional<HostPort> statsd;  ///< absent: off
 
-  /// Where all this came from, for reload().
-  Sources sources;
-};
-
-/// Where a value came from, strongest last.
-enum class Layer { built_in, file, reference, environment, flag };
-
-/// One effective setting as `restpipe config show` prints it.
-struct Effective {
-  std::string key;                 ///< "log.level"
-  std::vector<std::string> items;  ///< the texts that were given, or the default's
-  Layer layer = Layer::built_in;
-  std::string origin;  ///< "flag --log-level", "node.toml:3:1", "RP_SERVER_BIND_PORT", "default"
-};
-
-struct Loaded {
-  Config config;
   std::vector<Effective> values;      ///< one per setting of the role, in schema order
   std::vector<std::string> warnings;  ///< lines for the log, once there is one
+  Sources sources;                    ///< where all this came from, for reload_config()
 };
 
 /// One or more wrong settings. what() is the first of them and says how many follow; `lines` has
@@ -130,15 +125,15 @@ class ConfigError : public StartupError {
 /// Reads all layers and checks them. Precedence: flags, RESTPIPE_* variables, the reference's RP_*
 /// variables and DEBUG, the file, defaults. Throws ConfigError with every problem found; touches
 /// nothing but the file.
-Loaded load_config(Role role, Sources sources);
+Config load_config(Role role, Sources sources);
 
 /// Reads the same sources again, as SIGHUP asks. Throws like load_config; the caller then keeps
 /// `running`.
-Loaded reload_config(const Config& running);
+Config reload_config(const Config& running);
 
 /// Keys that differ and take effect only in a new process. The others (log level, allowed hosts and
 /// origins, token file) may be applied to a running node.
-std::vector<std::string> keys_needing_restart(const Loaded& before, const Loaded& after);
+std::vector<std::string> keys_needing_restart(const Config& before, const Config& after);
 
 /// The process environment as Sources wants it.
 std::map<std::string, std::string> process_environment();

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "pipe/error.h"
+#include <boost/system/result.hpp>
+
+#include "rest/endpoint.h"
 
 /// Addresses as they are written in settings and printed in ready lines.
 namespace rp::node {
@@ -18,18 +20,23 @@ struct HostPort {
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
-/// Where a REST front-end listens: a TCP address, or a Unix socket when `unix_path` is set.
-struct RestEndpoint {
-  HostPort tcp;
-  std::filesystem::path unix_path;
+/// What is wrong with a text, as a phrase that follows the text: "is not a node name".
+struct Refusal {
+  std::string why;
 
-  bool is_unix() const noexcept { return !unix_path.empty(); }
-  friend bool operator==(const RestEndpoint&, const RestEndpoint&) = default;
+  Refusal() = default;
+  /// Not a constructor: a result of text must be able to tell a value from a refusal.
+  static Refusal because(std::string why) {
+    Refusal refusal;
+    refusal.why = std::move(why);
+    return refusal;
+  }
 };
 
-/// Either a value or a phrase that says what is wrong with the text, without the text itself.
+/// Either a value or why there is none.
+
 template <class T>
-using Parsed = boost::system::result<T, std::string>;
+using Parsed = boost::system::result<T, Refusal>;
 
 /// "HOST:PORT". The host is a DNS name, an IPv4 address or an IPv6 address in brackets; the port is
 /// 0 to 65535 in plain digits. A bare IPv6 address is refused, since its last group could be a
@@ -37,10 +44,9 @@ using Parsed = boost::system::result<T, std::string>;
 Parsed<HostPort> parse_host_port(std::string_view text);
 
 /// "HOST:PORT" or "unix:PATH" with an absolute path short enough for a socket address.
-Parsed<RestEndpoint> parse_rest_endpoint(std::string_view text);
+Parsed<rest::Endpoint> parse_rest_endpoint(std::string_view text);
 
-/// The form that the parsers accept: IPv6 hosts get their brackets back.
+/// The form that parse_host_port() accepts: IPv6 hosts get their brackets back.
 std::string to_string(const HostPort& address);
-std::string to_string(const RestEndpoint& endpoint);
 
 }  // namespace rp::node

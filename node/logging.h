@@ -19,11 +19,13 @@ std::string text_line(const LogLine& line, std::chrono::system_clock::time_point
 /// field that is called like one of the four gets a '_' in front.
 std::string json_line(const LogLine& line, std::chrono::system_clock::time_point at);
 
+class LogQueue;
+
 /// Takes the lines of rp::log() from all threads and writes them to a descriptor from one thread of
 /// its own, so that a full pipe or disk never stalls an I/O thread and never ends the process.
 ///
 /// At most one object lives at a time: it owns the process-wide sink. Lines logged after its
-/// destruction go where they went before.
+/// destruction are written to stderr directly, as text.
 class LogWriter {
  public:
   /// What waits for the writer; lines beyond it are dropped, counted, and reported in the log.
@@ -42,8 +44,7 @@ class LogWriter {
   std::uint64_t dropped() const noexcept;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<LogQueue> queue_;
 };
 
 }  // namespace rp::node

@@ -85,9 +85,9 @@ class Registry {
   /// The same name and labels give the same object again. A name keeps its first help text and must
   /// keep its kind. Names match [a-zA-Z_:][a-zA-Z0-9_:]*, label names the same without ':'; both
   /// are asserted. Label values may be any text.
-  Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
-  Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
-  Histogram& histogram(std::string_view name, std::string_view help, Labels labels = {});
+  Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
+  Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
+  Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {});
 
   /// A gauge, or a counter when the name ends in `_total`, whose value is asked for at each scrape.
   /// `read` runs on the scraping thread under the registry's lock: quick, no call back into here.
@@ -105,8 +105,8 @@ class Registry {
     Registry* registry_ = nullptr;
     std::uint64_t id_ = 0;
   };
-  [[nodiscard]] Callback callback(std::string_view name, std::string_view help, Labels labels,
-                                  std::function<double()> read);
+  [[nodiscard]] Callback callback(std::string_view name, std::string_view help,
+                                  const Labels& labels, std::function<double()> read);
 
   /// The whole of /metrics, for `Content-Type: text/plain; version=0.0.4; charset=utf-8`.
   std::string prometheus_text() const;

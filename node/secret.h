@@ -13,4 +13,7 @@ namespace rp::node {
 /// text.
 std::string read_secret(const std::filesystem::path& file);
 
+/// No core file of this process will ever be written: it would hold private keys.
+void disable_core_dumps() noexcept;
+
 }  // namespace rp::node

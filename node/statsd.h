@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,13 +32,14 @@ class Statsd {
   /// Whether datagrams have somewhere to go.
   bool enabled() const noexcept;
 
+  // Names are at most 128 bytes of [A-Za-z0-9_.-]; what is longer is not sent.
   void tick(std::string_view name) noexcept;  ///< `name:1|c`
   void timing(std::string_view name,
               std::chrono::nanoseconds duration) noexcept;  ///< `name:<ms>|ms`, rounded down
 
-  /// `text` with every byte outside [A-Za-z0-9_.-] replaced by '_', at most 128 bytes long: for the
+  /// The first bytes of `text` with each one outside [A-Za-z0-9_.-] replaced by '_': for the
   /// variable part of a name.
-  static std::string sanitised(std::string_view text);
+  static std::string sanitised(std::string_view text, std::size_t bytes_max);
 
  private:
   struct State;
