@@ -91,11 +91,23 @@ void sync_directory(const fs::path& directory) {
   if (fd.get() < 0 || ::fsync(fd.get()) != 0) fail_write("sync", directory, errno);
 }
 
+// An administrator installs for a service that runs as its own user and has its own directory: a
+// key that stayed root's would be one that the service cannot read.
+void give_to_owner_of_directory(const Descriptor& file, const fs::path& path) {
+  if (::geteuid() != 0) return;
+  struct stat directory {};
+  if (::stat(directory_of(path).c_str(), &directory) != 0)
+    fail_write("look at", directory_of(path), errno);
+  if (::fchown(file.get(), directory.st_uid, directory.st_gid) != 0)
+    fail_write("set the owner of", path, errno);
+}
+
 void write_new(const fs::path& path, const NewFile& file) {
   const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                              S_IRUSR | S_IWUSR));
   if (fd.get() < 0) fail_write("write to", directory_of(path), errno);
   if (::fchmod(fd.get(), file.mode) != 0) fail_write("set the mode of", path, errno);
+  give_to_owner_of_directory(fd, path);
   std::string_view rest = file.contents;
   while (!rest.empty()) {
     const ssize_t count = ::write(fd.get(), rest.data(), rest.size());

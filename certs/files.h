@@ -32,7 +32,8 @@ struct NewFile {
 /// Replaces all files or none: each is written and synced beside its target first, then all are
 /// renamed; if a rename fails, those before it are undone. Only a crash between two renames can
 /// leave some new and some old files; a loader sees that as a mismatch and doing it again mends it.
-/// A target that is a symbolic link is replaced, not followed. Throws Error (write_failed).
+/// A target that is a symbolic link is replaced, not followed. Root gives what it makes to the
+/// owner of the directory. Throws Error (write_failed).
 void replace_files(const std::vector<NewFile>& files);
 
 /// Holds an advisory lock on a directory, so that two programs do not change it at once. Waits for
