@@ -27,7 +27,8 @@ Words words(Errc e) noexcept {
     case Errc::link_lost:
       return {"link_lost", "the connection to the peer broke"};
     case Errc::session_lost:
-      return {"session_lost", "the pipe broke after the request was sent; the handler may have run"};
+      return {"session_lost",
+              "the pipe broke after the request was sent; the handler may have run"};
     case Errc::not_sent:
       return {"not_sent", "the pipe broke before the request was sent; the handler did not run"};
     case Errc::deadline_exceeded:

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <boost/system/error_code.hpp>
-#include <boost/system/result.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
 
 namespace rp::pipe {
 

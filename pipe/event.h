@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ struct ReplyHead {
   std::uint32_t code = 0;    ///< the event's return code, not an HTTP status: 0 is success
   std::string content_type;  ///< verbatim, parameters included; "" for none
   Headers headers;           ///< further response headers that the handler chose
+  std::optional<std::uint64_t> body_bytes = std::nullopt;  ///< the whole body's length, where a
+                                                           ///< streamed reply knows it beforehand
 };
 
 /// Codes that the dispatcher itself answers with; a handler's own codes are free.

@@ -1,0 +1,91 @@
+#include "pipe/core/frame.h"
+
+#include <algorithm>
+
+namespace rp::pipe {
+namespace {
+
+// A burst leaves one large partial buffer behind at most; above this it is given back when empty.
+constexpr std::size_t kPartialKeptBytes = 4096;
+
+void put(std::uint32_t value, int bytes, char* out) noexcept {
+  for (int i = 0; i < bytes; ++i) {
+    out[i] = static_cast<char>(value >> (8 * (bytes - 1 - i)));
+  }
+}
+
+std::uint32_t get(const char* in, int bytes) noexcept {
+  std::uint32_t value = 0;
+  for (int i = 0; i < bytes; ++i) value = value << 8 | static_cast<unsigned char>(in[i]);
+  return value;
+}
+
+}  // namespace
+
+void encode_header(const FrameHeader& header, char* out) noexcept {
+  put(header.payload_bytes, 4, out);
+  put(header.type, 1, out + 4);
+  put(header.flags, 1, out + 5);
+  put(header.head_bytes, 2, out + 6);
+  put(header.call, 4, out + 8);
+}
+
+FrameHeader decode_header(const char* in) noexcept {
+  return {.payload_bytes = get(in, 4),
+          .type = static_cast<std::uint8_t>(get(in + 4, 1)),
+          .flags = static_cast<std::uint8_t>(get(in + 5, 1)),
+          .head_bytes = static_cast<std::uint16_t>(get(in + 6, 2)),
+          .call = get(in + 8, 4)};
+}
+
+bool FrameDecoder::valid(const FrameHeader& header) {
+  if (header.payload_bytes > payload_bytes_max_) failed_ = Errc::frame_too_large;
+  if (header.head_bytes > header.payload_bytes) failed_ = Errc::malformed_frame;
+  return !failed_;
+}
+
+std::optional<Result<Frame>> FrameDecoder::next() {
+  if (failed_) return Result<Frame>(failed_);
+  if (partial_used_) {
+    partial_used_ = false;
+    partial_.clear();
+    if (partial_.capacity() > kPartialKeptBytes) partial_.shrink_to_fit();
+  }
+  if (!partial_.empty()) return next_from_partial();
+  if (input_.size() < kFrameHeaderBytes) {
+    keep_rest();
+    return std::nullopt;
+  }
+  const FrameHeader header = decode_header(input_.data());
+  if (!valid(header)) return Result<Frame>(failed_);
+  const std::size_t frame_bytes = kFrameHeaderBytes + header.payload_bytes;
+  if (input_.size() < frame_bytes) {
+    keep_rest();
+    return std::nullopt;
+  }
+  const std::string_view payload = input_.substr(kFrameHeaderBytes, header.payload_bytes);
+  input_.remove_prefix(frame_bytes);
+  return Frame{header, payload};
+}
+
+std::optional<Result<Frame>> FrameDecoder::next_from_partial() {
+  const auto take = [this](std::size_t wanted) {
+    const std::size_t n = std::min(wanted - std::min(wanted, partial_.size()), input_.size());
+    partial_.append(input_.substr(0, n));
+    input_.remove_prefix(n);
+    return partial_.size() >= wanted;
+  };
+  if (!take(kFrameHeaderBytes)) return std::nullopt;
+  const FrameHeader header = decode_header(partial_.data());
+  if (!valid(header)) return Result<Frame>(failed_);
+  if (!take(kFrameHeaderBytes + header.payload_bytes)) return std::nullopt;
+  partial_used_ = true;
+  return Frame{header, std::string_view(partial_).substr(kFrameHeaderBytes)};
+}
+
+void FrameDecoder::keep_rest() {
+  partial_.append(input_);
+  input_ = {};
+}
+
+}  // namespace rp::pipe

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipe/core/flow.h"
+#include "pipe/core/frame.h"
+#include "pipe/core/limits.h"
+#include "pipe/core/outbox.h"
+#include "pipe/core/outgoing_calls.h"
+#include "pipe/core/session_window.h"
+#include "pipe/core/task.h"
+#include "pipe/event.h"
+
+namespace rp::pipe {
+
+/// The peer's calls in one session: gathers their bodies, hands them to the event target, and
+/// sends the answers back.
+///
+/// Lives on the session's home thread; targets may answer from any thread.
+class IncomingCalls final : private SendStream::Listener {
+ public:
+  using Outcome = OutgoingCalls::Outcome;
+
+  struct Context {
+    const Limits& limits;
+    Outbox& outbox;
+    SessionWindow& window;
+    EventTarget& target;
+    HomeThread& home;
+    std::function<void()> answered;  ///< an answer was queued outside of a received frame
+  };
+
+  IncomingCalls(Context context, Origin origin);
+  ~IncomingCalls() override;
+
+  void set_peer_stream_window(std::uint32_t bytes) { peer_stream_window_bytes_ = bytes; }
+  /// From now on new calls are answered with `draining`.
+  void drain() { draining_ = true; }
+
+  /// Frames from the peer. not_found: no such call is open (an answer and a cancel may cross).
+  Outcome on_call(const Frame& frame, Clock::time_point now);
+  Outcome on_data(const Frame& frame);  // see OutgoingCalls::on_data
+  Outcome on_credit(CallId id, std::uint32_t bytes);
+  Outcome on_cancel(CallId id);
+
+  /// The session is over: handlers are told that nobody waits any more.
+  void cancel_all();
+
+  std::size_t in_flight() const { return open_; }
+  std::uint64_t received() const { return received_; }
+
+ private:
+  struct Call;
+  class Answer;   // the ReplySink that a target gets
+  struct Anchor;  // how an Answer finds this object, or finds it gone
+
+  Call* find(CallId id);
+  Call* open(CallId id);
+  void close(Call& call);
+  void refuse(CallId id, Failure failure);
+  Outcome gather(Call& call, const Frame& frame);
+  void submit(Call& call);
+
+  // What an Answer asks for, on the home thread.
+  void reply(CallId id, ReplyHead head, std::string body);
+  void begin(CallId id, ReplyHead head);
+  void data(CallId id, std::string piece, bool end);
+  void fail(CallId id, Failure failure);
+  void start_stream(Call& call, ReplyHead head);
+  void body_sent(CallId id, std::size_t bytes) override;
+
+  Context context_;
+  const Origin origin_;
+  std::shared_ptr<Anchor> anchor_;
+  std::uint32_t peer_stream_window_bytes_ = 0;
+  std::vector<std::unique_ptr<Call>> slots_;  // by the low half of the id
+  std::size_t open_ = 0;
+  std::size_t gathered_bytes_ = 0;  // request bodies of open calls
+  std::uint64_t received_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace rp::pipe

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipe/core/flow.h"
+#include "pipe/core/frame.h"
+#include "pipe/core/limits.h"
+#include "pipe/core/outbox.h"
+#include "pipe/core/session_window.h"
+#include "pipe/event.h"
+
+namespace rp::pipe {
+
+/// The calls that this side made in one session and that somebody still waits for.
+///
+/// Sinks are told from inside every member function and may call back into any of them.
+class OutgoingCalls {
+ public:
+  /// What the peer announced in HELLO.
+  struct PeerLimits {
+    std::uint32_t calls_in_flight_max = 1;
+    std::uint32_t stream_window_bytes = 0;
+  };
+
+  /// All three outlive this object.
+  OutgoingCalls(const Limits& limits, Outbox& outbox, SessionWindow& window)
+      : limits_(limits), outbox_(outbox), window_(window) {}
+
+  void set_peer_limits(PeerLimits peer) { peer_ = peer; }
+
+  /// Queues the call. overloaded when a bound is reached: then the sink hears nothing, and the
+  /// handler has not run. The event must have passed check().
+  Result<CallId> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
+                      Clock::time_point now);
+
+  /// The caller has left; the sink hears nothing more. Unknown ids are ignored.
+  void cancel(CallId id);
+  /// The sink is done with `bytes` of streamed reply.
+  void consumed(CallId id, std::size_t bytes);
+
+  /// Frames from the peer. not_found means that no such call is open (it may have just ended).
+  enum class Outcome : std::uint8_t { ok, not_found, violation };
+  Outcome on_reply(const Frame& frame);
+  /// The frame's bytes have been taken from the session window; this gives them back in time.
+  Outcome on_data(const Frame& frame);
+  Outcome on_credit(CallId id, std::uint32_t bytes);
+  Outcome on_cancel(CallId id, Failure reason);
+
+  /// Fails what is due. Returns when to ask again.
+  Clock::time_point expire(Clock::time_point now);
+  Clock::time_point next_deadline() const { return next_deadline_; }
+
+  /// The session is over: every call fails, with session_lost if its frame has left and not_sent
+  /// if not.
+  void fail_all();
+
+  std::size_t in_flight() const { return open_; }
+  std::uint64_t made() const { return made_; }
+
+ private:
+  struct Call {
+    CallId id = 0;  // 0 while the slot is free
+    std::shared_ptr<ReplySink> sink;
+    Clock::time_point deadline;
+    std::uint64_t written_at = 0;          // outbox position after the CALL frame
+    std::unique_ptr<SendStream> request;   // a body too long for the CALL frame
+    std::unique_ptr<ReceiveWindow> reply;  // once the reply has begun to stream
+    std::size_t unconsumed = 0;            // streamed bytes that the sink still holds
+  };
+
+  Call* find(CallId id);
+  Call& take_slot();
+  /// Ends the call: frees its slot and returns its sink, to be told what happened.
+  std::shared_ptr<ReplySink> release(Call& call);
+  void send_cancel(CallId id, const Failure& reason);
+  void send_credit(CallId id, std::uint32_t bytes);
+
+  const Limits& limits_;
+  Outbox& outbox_;
+  SessionWindow& window_;
+  PeerLimits peer_;
+  std::vector<std::unique_ptr<Call>> slots_;  // by the low half of the id; entries never move
+  std::vector<std::uint16_t> free_;           // last freed, first used: keeps the table small
+  std::vector<std::uint16_t> generations_;    // by slot
+  std::size_t open_ = 0;
+  std::uint64_t made_ = 0;
+  Clock::time_point next_deadline_ = Clock::time_point::max();  // no call's deadline is earlier
+};
+
+}  // namespace rp::pipe

@@ -1,0 +1,70 @@
+#include "pipe/io_thread.h"
+
+#include <exception>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+#include "pipe/log.h"
+
+namespace rp::pipe {
+namespace {
+
+// Four TLS records: one system call and one batch of frames for what a burst brings.
+constexpr std::size_t kReadBytes = 64 * 1024;
+
+thread_local const IoThread* current_thread = nullptr;
+
+}  // namespace
+
+IoThread::IoThread() : work_(boost::asio::make_work_guard(context_)) {
+  scratch_.cipher_in.resize(kReadBytes);
+  scratch_.plain_in.resize(kReadBytes);
+}
+
+IoThread::~IoThread() { stop(); }
+
+void IoThread::start() {
+  thread_ = std::thread([this] {
+    current_thread = this;
+    context_.run();
+    current_thread = nullptr;
+  });
+}
+
+void IoThread::stop() {
+  std::vector<Task> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    dropped.swap(posted_);
+  }
+  work_.reset();
+  context_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool IoThread::is_current() const noexcept { return current_thread == this; }
+
+void IoThread::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    posted_.push_back(std::move(task));
+    if (woken_) return;
+    woken_ = true;
+  }
+  boost::asio::post(context_, [this] { run_posted(); });
+}
+
+void IoThread::run_posted() {
+  {
+    const std::lock_guard lock(mutex_);
+    running_.swap(posted_);
+    woken_ = false;
+  }
+  for (Task& task : running_) task();
+  running_.clear();
+}
+
+}  // namespace rp::pipe

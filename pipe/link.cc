@@ -1,0 +1,323 @@
+#include "pipe/link.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace rp::pipe {
+namespace {
+
+namespace asio = boost::asio;
+
+// How much a session may hand over before the socket is asked again: enough for full records and
+// few system calls, little enough that a heartbeat waits for four records at most.
+constexpr std::size_t kBatchBytes = 64 * 1024;
+
+// Reads of one wake-up; then other links of the thread get their turn.
+constexpr int kReadsPerTurn = 4;
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+}  // namespace
+
+Link::Link(asio::ip::tcp::socket socket, IoThread& thread, std::shared_ptr<const TlsContext> tls,
+           const std::string& host, Options options)
+    : options_(options),
+      thread_(thread),
+      socket_(std::move(socket)),
+      tls_(std::move(tls), host),
+      timer_(thread.context()),
+      finished_(thread.context(), Clock::time_point::max()) {
+  error_code ignored;  // a connection that is already gone shows at the first read
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  const auto user_timeout_ms = static_cast<unsigned>(options_.user_timeout.count());
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms,
+               sizeof user_timeout_ms);
+}
+
+asio::awaitable<error_code> Link::handshake(Clock::time_point deadline) {
+  bool timed_out = false;
+  bool timer_ended = false;
+  asio::steady_timer timer(thread_.context(), deadline);
+  timer.async_wait([this, &timed_out, &timer_ended](error_code ec) {
+    timer_ended = true;
+    if (!ec) {
+      timed_out = true;
+      socket_.cancel(ec);
+    }
+    finished_.cancel();
+  });
+
+  error_code result;
+  std::string out;
+  std::string_view in;
+  for (;;) {
+    tls_.feed(in, out);
+    const Result<bool> done = tls_.handshake();
+    early_ = tls_.unread();
+    if (auto ec = co_await send_all(std::exchange(out, {})); ec && done) {
+      result = ec;
+      break;
+    }
+    if (!done) result = done.error();
+    if (!done || *done) break;
+    const Result<std::string_view> received = co_await receive_some();
+    if (!received) {
+      result = received.error();
+      break;
+    }
+    in = *received;
+  }
+
+  timer.cancel();
+  while (!timer_ended) {
+    error_code ignored;
+    co_await finished_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  co_return timed_out ? make_error_code(Errc::handshake_timeout) : result;
+}
+
+/// Waits for bytes and returns them; they stay valid until the next suspension.
+asio::awaitable<Result<std::string_view>> Link::receive_some() {
+  std::string& in = thread_.scratch().cipher_in;
+  for (;;) {
+    error_code ec;
+    co_await socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                                asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return ec;
+    const ssize_t n = ::recv(socket_.native_handle(), in.data(), in.size(), 0);
+    if (n > 0) co_return std::string_view(in).substr(0, static_cast<std::size_t>(n));
+    if (n == 0) co_return error_code(Errc::link_lost);
+    if (errno != EAGAIN && errno != EINTR) co_return last_error();
+  }
+}
+
+asio::awaitable<error_code> Link::send_all(std::string bytes) {
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    const ssize_t n = ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      rest.remove_prefix(static_cast<std::size_t>(n));
+      continue;
+    }
+    if (errno != EAGAIN && errno != EINTR) co_return last_error();
+    error_code ec;
+    co_await socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                                asio::redirect_error(asio::use_awaitable, ec));
+    if (ec) co_return ec;
+  }
+  co_return error_code();
+}
+
+asio::awaitable<error_code> Link::carry(Session& session) {
+  session_ = &session;
+  ++operations_;  // this coroutine's own hold, until it waits
+  busy_ = true;
+  tls_.feed(early_, thread_.scratch().cipher_out);
+  if (decrypt()) after_input();
+  busy_ = false;
+  early_ = {};
+  --operations_;
+  while (!closed_ || operations_ > 0) {
+    error_code ignored;
+    co_await finished_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  session_ = nullptr;
+  co_return why_;
+}
+
+void Link::finish_if_idle() {
+  if (closed_ && operations_ == 0) finished_.cancel();
+}
+
+void Link::service() {
+  busy_ = true;
+  if (!closed_ && receive()) after_input();
+  busy_ = false;
+}
+
+/// Reads what the socket has. False when the link was closed.
+bool Link::receive() {
+  std::string& in = thread_.scratch().cipher_in;
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const ssize_t n = ::recv(socket_.native_handle(), in.data(), in.size(), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    if (n <= 0) {
+      close(n == 0 ? make_error_code(Errc::link_lost) : last_error());
+      return false;
+    }
+    tls_.feed({in.data(), static_cast<std::size_t>(n)}, thread_.scratch().cipher_out);
+    if (!decrypt()) return false;
+    if (static_cast<std::size_t>(n) < in.size()) return true;
+  }
+  return true;
+}
+
+/// Gives the session all that the fed records hold. False when the link was closed.
+bool Link::decrypt() {
+  std::string& plain = thread_.scratch().plain_in;
+  for (;;) {
+    std::size_t filled = 0;
+    error_code ended;
+    while (filled < plain.size()) {
+      const Result<std::size_t> n = tls_.read(plain.data() + filled, plain.size() - filled);
+      if (!n) ended = n.error();
+      if (!n || *n == 0) break;
+      filled += *n;
+    }
+    if (filled > 0) {
+      if (auto ec = session_->receive({plain.data(), filled}, Clock::now())) ended = ec;
+      if (closed_) return false;
+    }
+    if (ended) {
+      close(ended == asio::error::eof ? make_error_code(Errc::link_lost) : ended);
+      return false;
+    }
+    if (filled < plain.size()) return true;
+  }
+}
+
+void Link::after_input() {
+  flush();
+  arm_read();
+  arm_timer();
+}
+
+void Link::flush() {
+  std::string& frames = thread_.scratch().plain_out;
+  while (!closed_ && unsent_.empty()) {
+    frames.clear();
+    session_->produce(frames, kBatchBytes, Clock::now());
+    if (frames.empty()) break;
+    tls_.feed({}, thread_.scratch().cipher_out);
+    if (auto ec = tls_.write(frames)) return close(ec);
+    send_records();
+  }
+  send_records();  // what TLS itself had to say
+  if (!closed_ && session_->drained()) close(Errc::draining);
+}
+
+/// Offers the scratch records to the socket and keeps what it does not take.
+void Link::send_records() {
+  std::string& records = thread_.scratch().cipher_out;
+  if (records.empty() || closed_) return records.clear();
+  std::size_t sent = 0;
+  while (unsent_.empty() && sent < records.size()) {
+    const ssize_t n =
+        ::send(socket_.native_handle(), records.data() + sent, records.size() - sent, MSG_NOSIGNAL);
+    if (n > 0) {
+      sent += static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR) {
+      return close(last_error());
+    }
+  }
+  if (sent < records.size()) {
+    if (unsent_.empty()) unsent_since_ = Clock::now();
+    unsent_.append(records, sent);
+    arm_write();
+  }
+  records.clear();
+}
+
+void Link::arm_read() {
+  if (read_armed_ || closed_) return;
+  read_armed_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_read, tracked([this](error_code) {
+                       read_armed_ = false;
+                       service();
+                     }));
+}
+
+void Link::arm_write() {
+  if (write_armed_ || closed_) return;
+  write_armed_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_write, tracked([this](error_code) {
+                       write_armed_ = false;
+                       if (closed_) return;
+                       thread_.scratch().cipher_out = std::exchange(unsent_, {});
+                       const std::size_t before = thread_.scratch().cipher_out.size();
+                       const auto since = unsent_since_;
+                       send_records();
+                       if (unsent_.size() == before) unsent_since_ = since;  // it took nothing
+                       flush();
+                       arm_timer();
+                     }));
+}
+
+void Link::arm_timer() {
+  if (closed_) return;
+  auto at = session_->wake_at();
+  if (!unsent_.empty()) at = std::min(at, unsent_since_ + options_.write_timeout);
+  if (at >= timer_at_) return;  // it fires early enough; what is not due then waits again
+  timer_at_ = at;
+  timer_.expires_at(at);
+  timer_.async_wait(tracked([this](error_code ec) {
+    if (!ec) on_timer();
+  }));
+}
+
+void Link::on_timer() {
+  timer_at_ = Clock::time_point::max();
+  // Bytes may wait in the socket after this process itself was stopped: they count as life.
+  busy_ = true;
+  if (!closed_ && receive()) {
+    const auto now = Clock::now();
+    if (!unsent_.empty() && now >= unsent_since_ + options_.write_timeout) {
+      close(Errc::overloaded);
+    } else if (auto ec = session_->on_time(now)) {
+      close(ec);
+    } else {
+      after_input();
+    }
+  }
+  busy_ = false;
+}
+
+void Link::wake() {
+  if (busy_ || closed_ || wake_posted_ || !session_) return;
+  wake_posted_ = true;
+  asio::post(thread_.context(), [this, done = tracked([](error_code) {})]() mutable {
+    wake_posted_ = false;
+    flush();
+    arm_timer();
+    done({});
+  });
+}
+
+/// Offers the socket what the session still has to say, such as a GOODBYE that names the reason.
+void Link::say_last_word() {
+  std::string& records = thread_.scratch().cipher_out;
+  std::string& frames = thread_.scratch().plain_out;
+  frames.clear();
+  session_->produce(frames, kBatchBytes, Clock::now());
+  tls_.feed({}, records);
+  if (!tls_.write(frames)) tls_.close_notify();
+  // Behind a record that is half sent, another one could not be read.
+  if (unsent_.empty()) {
+    ::send(socket_.native_handle(), records.data(), records.size(), MSG_NOSIGNAL);
+  }
+  records.clear();
+}
+
+void Link::close(error_code why) {
+  if (closed_) return;
+  closed_ = true;
+  why_ = why;
+  if (session_) say_last_word();
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  timer_.cancel();
+  finish_if_idle();
+}
+
+}  // namespace rp::pipe

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "pipe/core/session.h"
+#include "pipe/io_thread.h"
+#include "pipe/tls.h"
+
+namespace rp::pipe {
+
+/// One TLS connection: shakes hands, then carries a session until either ends.
+///
+/// Lives on one I/O thread. The handshake is a coroutine; what happens per batch of frames is plain
+/// callbacks. All that is queued while a write is under way leaves together, in records as full as
+/// they get and one send.
+class Link {
+ public:
+  struct Options {
+    /// Longest time in which the peer takes nothing of what waits for it.
+    std::chrono::milliseconds write_timeout{30'000};
+    /// TCP_USER_TIMEOUT: sent bytes that stay unacknowledged this long break the connection.
+    std::chrono::milliseconds user_timeout{15'000};
+  };
+
+  Link(boost::asio::ip::tcp::socket socket, IoThread& thread, std::shared_ptr<const TlsContext> tls,
+       const std::string& host, Options options);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Errors: bad_identity (the peer was refused, or refused us; see tls().failure_reason()),
+  /// handshake_timeout, or the socket's.
+  boost::asio::awaitable<error_code> handshake(Clock::time_point deadline);
+
+  /// Carries the session, which outlives the wait; says why it ended. Await it once, after a good
+  /// handshake. When it returns the socket is closed and nothing refers to this object any more.
+  boost::asio::awaitable<error_code> carry(Session& session);
+
+  /// The session has output, or an earlier wake_at(), of which the link does not know yet.
+  void wake();
+  /// Ends carry() with `why`, after what the session has to say has been offered to the socket.
+  void close(error_code why);
+
+  TlsEngine& tls() { return tls_; }
+
+ private:
+  boost::asio::awaitable<Result<std::string_view>> receive_some();
+  boost::asio::awaitable<error_code> send_all(std::string bytes);
+  bool receive();
+  bool decrypt();
+  void flush();
+  void send_records();
+  void say_last_word();
+  void service();
+  void after_input();
+  void arm_read();
+  void arm_write();
+  void arm_timer();
+  void on_timer();
+  void finish_if_idle();
+
+  /// Counts an operation under way, so that carry() returns only after the last of them.
+  template <class F>
+  auto tracked(F f) {
+    ++operations_;
+    return [this, f = std::move(f)](error_code ec) {
+      f(ec);
+      --operations_;
+      finish_if_idle();
+    };
+  }
+
+  const Options options_;
+  IoThread& thread_;
+  boost::asio::ip::tcp::socket socket_;
+  TlsEngine tls_;
+  Session* session_ = nullptr;
+
+  boost::asio::steady_timer timer_;
+  Clock::time_point timer_at_ = Clock::time_point::max();
+  boost::asio::steady_timer finished_;  // never expires; cancelled when carry() may return
+
+  std::string early_;               // ciphertext that came behind the handshake
+  std::string unsent_;              // records that the socket did not take yet
+  Clock::time_point unsent_since_;  // when the socket last took something of them
+  bool read_armed_ = false;
+  bool write_armed_ = false;
+  bool wake_posted_ = false;
+  bool busy_ = false;  // inside a callback that flushes at its end
+  bool closed_ = false;
+  int operations_ = 0;
+  error_code why_;
+};
+
+}  // namespace rp::pipe
