@@ -12,6 +12,10 @@ void must(std::vector<std::string> arguments) {
   if (finished.exit_code != 0) throw std::runtime_error("restpipe identity: " + finished.err);
 }
 
+void must_be_ready(const Node& node) {
+  if (!node.ready()) throw std::runtime_error("the node is not ready: " + node.ready_line());
+}
+
 void print_log(const char* title, const Node* node) {
   if (node != nullptr) std::cerr << "--- log of " << title << " ---\n" << node->log();
 }
@@ -48,8 +52,8 @@ void LabTest::TearDown() {
 void LabTest::start_pair(std::vector<std::string> flags) {
   server_ = make_server({.flags = flags});
   client_ = make_client({.flags = std::move(flags)});
-  ASSERT_TRUE(server_->ready());
-  ASSERT_TRUE(client_->ready());
+  must_be_ready(*server_);
+  must_be_ready(*client_);
 }
 
 void LabTest::start_parity_pair(std::vector<std::string> flags) {
@@ -65,7 +69,7 @@ std::unique_ptr<Node> LabTest::make_server(NodeSetup setup) {
 
 std::unique_ptr<Node> LabTest::make_client(NodeSetup setup) {
   if (setup.identity.empty()) setup.identity = authority_.client();
-  if (setup.pipe_port == 0) setup.pipe_port = server_->pipe_port();
+  if (setup.pipe_port == 0 && server_) setup.pipe_port = server_->pipe_port();
   return std::make_unique<Node>(Role::client, setup);
 }
 
@@ -75,6 +79,12 @@ void LabTest::restart_server(std::vector<std::string> flags) {
   server_.reset();
   server_ =
       make_server({.flags = std::move(flags), .pipe_port = pipe_port, .rest_port = rest_port});
+}
+
+std::string LabTest::data_file(const std::string& name, std::string_view body) const {
+  const auto file = authority_.scratch(name);
+  write_text(file, body);
+  return "@" + file.string();
 }
 
 bool LabTest::server_knows(const std::string& name, TestClock::duration timeout) {

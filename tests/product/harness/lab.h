@@ -39,7 +39,7 @@ class LabTest : public ::testing::Test {
  protected:
   void TearDown() override;
 
-  /// Both nodes with `flags`; returns when the pipe is up.
+  /// Both nodes with `flags`; returns when the pipe is up, throws when it does not come up.
   void start_pair(std::vector<std::string> flags = {});
   /// The same with the plugin of tests/handlers/ in place of the built-in demo.
   void start_parity_pair(std::vector<std::string> flags = {});
@@ -55,6 +55,9 @@ class LabTest : public ::testing::Test {
   std::string C(const std::string& path) const { return client_->base() + path; }
   std::string S(const std::string& path) const { return server_->base() + path; }
 
+  /// What curl's --data-binary takes to send `body`.
+  std::string data_file(const std::string& name, std::string_view body) const;
+
   /// The server has, or loses, a connected client `name`.
   bool server_knows(const std::string& name, TestClock::duration timeout = 10s);
   bool server_forgets(const std::string& name, TestClock::duration timeout = 10s);
@@ -66,6 +69,10 @@ class LabTest : public ::testing::Test {
  private:
   bool listed(const std::string& name);
 };
+
+/// A row of the parity checklist: what a user of the reference relies on, or was promised better.
+/// Its number is in the name of the test.
+class ParityTest : public LabTest {};
 
 /// `--handlers` with the plugin of tests/handlers/.
 std::vector<std::string> parity_handlers();

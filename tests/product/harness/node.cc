@@ -21,11 +21,13 @@ std::string loopback(std::uint16_t port) { return "127.0.0.1:" + std::to_string(
 
 Command node_command(Role role, const NodeSetup& setup) {
   Command command;
-  command.argv = {RP_RESTPIPE,  role == Role::server ? "server" : "client",
-                  "--identity", setup.identity.string(),
-                  "--rest",     loopback(setup.rest_port)};
-  command.argv.push_back(role == Role::server ? "--listen" : "--server");
-  command.argv.push_back(loopback(setup.pipe_port));
+  command.argv = {RP_RESTPIPE, role == Role::server ? "server" : "client", "--rest",
+                  loopback(setup.rest_port)};
+  if (!setup.from_environment) {
+    command.argv.insert(command.argv.end(), {"--identity", setup.identity.string(),
+                                             role == Role::server ? "--listen" : "--server",
+                                             loopback(setup.pipe_port)});
+  }
   command.argv.insert(command.argv.end(), setup.flags.begin(), setup.flags.end());
   command.env = setup.env;
   command.files_max = setup.files_max;

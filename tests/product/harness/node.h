@@ -19,7 +19,8 @@ struct NodeSetup {
   std::filesystem::path identity{};
   std::vector<std::string> flags{};  ///< added to those that the harness sets
   std::vector<std::string> env{};
-  std::uint16_t pipe_port = 0;  ///< server: where it listens; client: where it dials
+  bool from_environment = false;  ///< no --identity, --listen or --server: `env` says it all
+  std::uint16_t pipe_port = 0;    ///< server: where it listens; client: where it dials
   std::uint16_t rest_port = 0;
   std::optional<unsigned> files_max{};
 };

@@ -63,6 +63,10 @@ void Relay::run() {
     auto client = accept_from(listener_, 0s);
     if (!client) continue;
     ++connections_;
+    if (refuse_ > 0) {
+      --refuse_;
+      continue;
+    }
     auto server = connect_to(target_port_, source_);
     if (server) pairs.push_back({std::move(*client), std::move(*server)});
   }

@@ -27,6 +27,9 @@ class Relay {
   /// While frozen, connections stay open and no byte passes, as on a half-open link.
   void freeze(bool frozen) { frozen_ = frozen; }
 
+  /// Closes the next `count` connections as soon as they are taken.
+  void refuse(int count) { refuse_ = count; }
+
   /// Connections taken so far.
   int connections() const { return connections_; }
   std::uint64_t bytes_to_server() const { return to_server_; }
@@ -40,6 +43,7 @@ class Relay {
   std::atomic<bool> stop_ = false;
   std::atomic<bool> cut_ = false;
   std::atomic<bool> frozen_ = false;
+  std::atomic<int> refuse_ = 0;
   std::atomic<int> connections_ = 0;
   std::atomic<std::uint64_t> to_server_ = 0;
   std::thread thread_;

@@ -1,0 +1,121 @@
+#include <regex>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/product/harness/expect.h"
+#include "tests/product/harness/lab.h"
+
+/// Real nginx with tools/nginx/restpipe.conf in front of both nodes. Only the places of sockets are
+/// replaced in it.
+namespace rp::product {
+namespace {
+
+class NginxTest : public LabTest {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(home());
+    start_nodes();
+    start_nginx();
+  }
+
+  void TearDown() override {
+    if (HasFailure()) std::cerr << "--- nginx ---\n" << read_text(home() / "error.log");
+    LabTest::TearDown();
+  }
+
+  std::filesystem::path home() const { return authority_.scratch("nginx"); }
+
+  void start_nodes() {
+    auto handlers = parity_handlers();
+    auto flags = handlers;
+    flags.insert(flags.end(), {"--rest", "unix:" + (home() / "server.sock").string(),
+                               "--allow-host", "rpserver.local"});
+    server_ = make_server({.flags = flags});
+    flags = handlers;
+    flags.insert(flags.end(), {"--rest", "unix:" + (home() / "client.sock").string(),
+                               "--allow-host", "rpclient.local"});
+    client_ = make_client({.flags = flags});
+    ASSERT_TRUE(client_->ready());
+  }
+
+  void start_nginx() {
+    auto sample = read_text(std::filesystem::path(RP_SOURCE_DIR) / "tools/nginx/restpipe.conf");
+    ASSERT_FALSE(sample.empty());
+    sample = std::regex_replace(sample, std::regex("/run/restpipe"), home().string());
+    sample = std::regex_replace(sample, std::regex("127\\.0\\.0\\.1:80"), "unix:" + front());
+    write_text(home() / "restpipe.conf", sample);
+    std::string main = "daemon off;\nerror_log error.log;\npid nginx.pid;\n";
+    if (::geteuid() == 0) main += "user root;\n";  // its workers must enter our private directory
+    main += "events {}\nhttp {\n  access_log off;\n";
+    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
+      main += "  " + std::string(kind) + "_temp_path temp_" + kind + ";\n";
+    }
+    main += "  include restpipe.conf;\n}\n";
+    write_text(home() / "nginx.conf", main);
+    nginx_ = std::make_unique<Process>(
+        Command{.argv = {"nginx", "-p", home().string(), "-c", "nginx.conf"},
+                .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}});
+    ASSERT_TRUE(eventually(10s, [&] {
+      return through("rpclient.local", "/healthz").status == 200;
+    })) << nginx_->err();
+  }
+
+  std::string front() const { return (home() / "front.sock").string(); }
+
+  Response through(const std::string& host, const std::string& path,
+                   std::vector<std::string> more = {}) const {
+    more.insert(more.end(), {"--unix-socket", front(), "http://" + host + path});
+    return curl(more);
+  }
+
+  std::unique_ptr<Process> nginx_;
+};
+
+TEST_F(NginxTest, BothVirtualHostsReachTheirNodes) {
+  EXPECT_EQ(through("rpclient.local", "/server/number").body, "5");
+  EXPECT_EQ(through("rpserver.local", "/client/alpha/number").body, "5");
+  EXPECT_EQ(through("rpserver.local", "/client/localhost/number").body, "5");
+}
+
+TEST_F(NginxTest, TheAddressArrivesAsItWasWritten) {
+  const auto direct = curl({C("/server/args//a%2Fb//c?x=1&x=2")});
+  const auto proxied = through("rpclient.local", "/server/args//a%2Fb//c?x=1&x=2");
+  EXPECT_EQ(proxied.body, direct.body);
+  EXPECT_EQ(through("rpclient.local", "/server/query?a=%20&a=2").body, "a=%20&a=2");
+  expect_refusal(through("rpclient.local", "//server/number"), 404);
+}
+
+TEST_F(NginxTest, CodesTypesAndErrorsPass) {
+  const auto triple = through("rpclient.local", "/server/reply_triple");
+  EXPECT_EQ(triple.code().value_or("absent"), "42");
+  expect_exception(through("rpclient.local", "/server/raise"), "");
+  expect_no_such_method(through("rpclient.local", "/server/nope"));
+  expect_refusal(through("rpclient.local", "/favicon.ico"), 404);
+  expect_refusal(through("rpclient.local", "/nowhere"), 404);
+}
+
+TEST_F(NginxTest, LargeBodiesPassBothWays) {
+  std::string text(8 * 1024 * 1024, 'x');
+  for (std::size_t i = 0; i < text.size(); i += 4096) text[i] = static_cast<char>('a' + i % 26);
+  const auto response = through("rpclient.local", "/server/echo",
+                                {"-X", "POST", "-H", "Content-Type: text/plain", "-H",
+                                 "Expect:", "--data-binary", data_file("large", text)});
+  EXPECT_EQ(response.status, 200) << response.error;
+  EXPECT_TRUE(response.body == text) << response.body.size() << " bytes";
+}
+
+TEST_F(NginxTest, TheCallersAddressIsForwarded) {
+  const auto headers = through("rpclient.local", "/server/headers");
+  EXPECT_TRUE(contains(headers.body, "x-forwarded-for")) << headers.body;
+}
+
+TEST_F(NginxTest, AForeignHostIsNotServed) {
+  // nginx takes its first virtual host for names it does not know; the node then refuses the name.
+  const auto response = through("evil.example", "/server/number");
+  EXPECT_GE(response.status, 400);
+  EXPECT_EQ(response.code(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace rp::product

@@ -1,0 +1,226 @@
+#include <algorithm>
+#include <fstream>
+#include <sys/stat.h>
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/product/harness/expect.h"
+#include "tests/product/harness/lab.h"
+#include "tests/product/harness/relay.h"
+#include "tests/product/harness/udp_sink.h"
+
+/// How a node is configured, watched and stopped: rows 64, 66 to 68, 71, 72, 75, 76.
+namespace rp::product {
+namespace {
+
+std::string flag_for(const UdpSink& sink) { return "127.0.0.1:" + std::to_string(sink.port()); }
+
+TEST_F(ParityTest, Row64_TheReferencesVariablesAreHonoured) {
+  // Identities under names of their own, in directories of their own.
+  const auto home = authority_.scratch("home");
+  std::filesystem::create_directory(home);
+  const auto copy = [&](const std::filesystem::path& from, const char* to) {
+    std::filesystem::copy_file(from, home / to);
+  };
+  copy(authority_.server() / "restpipe.server.key.pem", "s.key");
+  copy(authority_.server() / "restpipe.server.crt.pem", "s.crt");
+  copy(authority_.client() / "restpipe.client.key.pem", "c.key");
+  copy(authority_.client() / "restpipe.client.crt.pem", "c.crt");
+  copy(authority_.ca_certificate(), "root.crt");
+
+  const auto path = home.string();
+  server_ = make_server({.env = {"RP_SERVER_BIND_INTERFACE=127.0.0.1", "RP_SERVER_BIND_PORT=0",
+                                 "RP_SERVER_CERT_PATH=" + path, "RP_SERVER_KEY_FILENAME=s.key",
+                                 "RP_SERVER_CRT_FILENAME=s.crt", "RP_CA_CRT_FILENAME=root.crt"},
+                         .from_environment = true});
+  ASSERT_NE(server_->pipe_port(), 0) << server_->ready_line();
+  client_ = make_client({.env = {"RP_CLIENT_TARGET_HOSTNAME=127.0.0.1",
+                                 "RP_CLIENT_TARGET_PORT=" + std::to_string(server_->pipe_port()),
+                                 "RP_CLIENT_CERT_PATH=" + path, "RP_CLIENT_KEY_FILENAME=c.key",
+                                 "RP_CLIENT_CRT_FILENAME=c.crt", "RP_CA_CRT_FILENAME=root.crt"},
+                         .from_environment = true});
+  ASSERT_TRUE(client_->ready());
+  expect_time(curl({C("/server/time")}), "time_from_server");
+}
+
+TEST_F(ParityTest, Row66_StatsdOfOneRequest) {
+  UdpSink client_sink;
+  UdpSink server_sink;
+  server_ = make_server({.flags = {"--statsd", flag_for(server_sink)}});
+  client_ = make_client({.env = {"RP_STATSD_HOST=127.0.0.1",
+                                 "RP_STATSD_PORT=" + std::to_string(client_sink.port())}});
+  ASSERT_TRUE(client_->ready());
+  expect_time(curl({C("/server/time")}), "time_from_server");
+  EXPECT_TRUE(client_sink.receives("message.send.tick:1|c"));
+  EXPECT_TRUE(client_sink.receives_timing("message.send.timing"));
+  EXPECT_TRUE(server_sink.receives("message.receive.tick:1|c"));
+  EXPECT_TRUE(server_sink.receives("message.received.handle.get_time.tick:1|c"));
+  EXPECT_TRUE(server_sink.receives_timing("message.received.handle.get_time.timing"));
+  EXPECT_TRUE(server_sink.receives_timing("message.receive.handle.timing"));
+}
+
+TEST_F(ParityTest, Row67_StatsdOfAConnect) {
+  server_ = make_server();
+  UdpSink sink;
+  client_ = make_client({.flags = {"--statsd", flag_for(sink)}});
+  ASSERT_TRUE(client_->ready());
+  EXPECT_TRUE(sink.receives("client.connect.new.tick:1|c"));
+  EXPECT_TRUE(sink.receives("client.connect.connected.tick:1|c"));
+}
+
+TEST_F(ParityTest, Row67_StatsdOfAFailedConnect) {
+  server_ = make_server();
+  server_->process().kill();
+  UdpSink sink;
+  client_ = make_client({.flags = {"--statsd", flag_for(sink)}});
+  EXPECT_TRUE(sink.receives("client.connect.new.tick:1|c"));
+  EXPECT_TRUE(sink.receives("client.connect.broken.tick:1|c"));
+  EXPECT_TRUE(sink.receives("client.connect.heartbeat.fail.tick:1|c"));
+  const auto& all = sink.received();
+  EXPECT_EQ(std::count(all.begin(), all.end(), "client.connect.connected.tick:1|c"), 0);
+}
+
+TEST_F(ParityTest, Row68_EmptyStatsdVariablesTurnItOff) {
+  const std::vector<std::string> off = {"RP_STATSD_HOST=", "RP_STATSD_PORT="};
+  server_ = make_server({.env = off});
+  client_ = make_client({.env = off});
+  ASSERT_TRUE(client_->ready());
+  expect_time(curl({C("/server/time")}), "time_from_server");
+}
+
+TEST_F(ParityTest, Row71_ServerCallbacks) {
+  const auto record = authority_.scratch("states");
+  const auto states = [&] { return read_text(record); };
+  server_ =
+      make_server({.flags = parity_handlers(), .env = {"RP_TEST_STATE_FILE=" + record.string()}});
+  EXPECT_TRUE(eventually(5s, [&] { return contains(states(), "idle\n"); }));
+  client_ = make_client();
+  ASSERT_TRUE(client_->ready());
+  EXPECT_TRUE(eventually(5s, [&] { return contains(states(), "idle\nadded alpha 1\n"); }));
+  EXPECT_EQ(client_->stop(), 0);
+  EXPECT_TRUE(eventually(5s, [&] {
+    return contains(states(), "idle\nadded alpha 1\nremoved alpha 0\nidle\n");
+  })) << states();
+}
+
+TEST_F(ParityTest, Row72_ClientCallbacks) {
+  const auto record = authority_.scratch("states");
+  server_ = make_server();
+  Relay wire(server_->pipe_port());
+  wire.refuse(2);
+  client_ = make_client({.flags = parity_handlers(),
+                         .env = {"RP_TEST_STATE_FILE=" + record.string()},
+                         .pipe_port = wire.port()});
+  ASSERT_TRUE(client_->ready());
+  const auto states = [&] { return read_text(record); };
+  EXPECT_TRUE(eventually(5s, [&] { return contains(states(), "fail 0\nfail 1\nsuccess 2\n"); }))
+      << states();
+}
+
+TEST_F(ParityTest, Row75_DebugShowsFramesAndChangesNothing) {
+  const NodeSetup debug = {.env = {"DEBUG=1"}};
+  server_ = make_server(debug);
+  client_ = make_client(debug);
+  ASSERT_TRUE(client_->ready());
+  expect_time(curl({C("/server/time")}), "time_from_server");
+  expect_refusal(curl({C("/nowhere")}), 404);
+  const auto line = server_->process().err_line("type=CALL", 5s);
+  ASSERT_TRUE(line);
+  EXPECT_TRUE(contains(*line, "id=")) << *line;
+  EXPECT_TRUE(contains(*line, "size=")) << *line;
+}
+
+TEST_F(ParityTest, Row76_SigtermLetsARequestFinish) {
+  UdpSink sink;
+  const auto socket = authority_.scratch("server.sock");
+  start_parity_pair({"--statsd", flag_for(sink)});
+  const auto extra = make_server({.flags = {"--rest", "unix:" + socket.string()}});
+  ASSERT_TRUE(std::filesystem::exists(socket));
+  EXPECT_EQ(extra->stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(socket));
+
+  CurlRun slow({C("/server/sleep//2")});
+  ASSERT_TRUE(sink.receives("message.received.handle.get_sleep.tick:1|c"));
+  server_->process().signal(SIGTERM);
+  const auto response = slow.finish();
+  EXPECT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(response.code().value_or("absent"), "0");
+  EXPECT_EQ(server_->process().wait(12s), 0);
+}
+
+TEST_F(ParityTest, Row76_SigtermOnTheCallersNode) {
+  UdpSink sink;
+  start_parity_pair({"--statsd", flag_for(sink)});
+  CurlRun slow({C("/server/sleep//2")});
+  ASSERT_TRUE(sink.receives("message.received.handle.get_sleep.tick:1|c"));
+  client_->process().signal(SIGTERM);
+  EXPECT_EQ(slow.finish().status, 200);
+  EXPECT_EQ(client_->process().wait(12s), 0);
+}
+
+TEST_F(LabTest, SigtermEndsALongRequestAtTheDrainTimeout) {
+  UdpSink sink;
+  start_parity_pair({"--statsd", flag_for(sink), "--drain-timeout", "1"});
+  CurlRun slow({C("/server/sleep//30")});
+  ASSERT_TRUE(sink.receives("message.received.handle.get_sleep.tick:1|c"));
+  server_->process().signal(SIGTERM);
+  EXPECT_EQ(server_->process().wait(5s), 0);
+  const auto response = slow.finish();
+  EXPECT_GE(response.status, 500);
+  EXPECT_LT(response.seconds, 10.0);
+}
+
+TEST_F(LabTest, ASecondSignalEndsANodeAtOnce) {
+  UdpSink sink;
+  start_parity_pair({"--statsd", flag_for(sink)});
+  CurlRun slow({C("/server/sleep//30")});
+  ASSERT_TRUE(sink.receives("message.received.handle.get_sleep.tick:1|c"));
+  server_->process().signal(SIGTERM);
+  ASSERT_TRUE(server_->unready(5s) || !server_->process().running());
+  server_->process().signal(SIGTERM);
+  EXPECT_TRUE(server_->process().wait(2s).has_value());
+}
+
+TEST_F(LabTest, HealthMetricsAndNodesAnswer) {
+  start_pair();
+  for (const auto& base : {C(""), S("")}) {
+    SCOPED_TRACE(base);
+    EXPECT_EQ(curl({base + "/healthz"}).status, 200);
+    EXPECT_EQ(curl({base + "/readyz"}).status, 200);
+    EXPECT_EQ(curl({base + "/nodes"}).content_type(), "application/json");
+    const auto metrics = curl({base + "/metrics"});
+    EXPECT_EQ(metrics.status, 200);
+    EXPECT_TRUE(metrics.content_type().starts_with("text/plain; version=0.0.4"));
+    EXPECT_TRUE(contains(metrics.body, "# TYPE restpipe_")) << metrics.body.substr(0, 500);
+  }
+  EXPECT_TRUE(contains(curl({S("/nodes")}).body, "\"alpha\""));
+  server_->process().kill();
+  ASSERT_TRUE(client_->unready());
+  EXPECT_EQ(curl({C("/healthz")}).status, 200);
+  EXPECT_TRUE(contains(curl({C("/readyz")}).body, "no pipe"));
+}
+
+TEST_F(LabTest, OneRequestIdIsInTheLogsOfBothNodes) {
+  start_pair({"--log-level", "debug", "--log-format", "json"});
+  const auto response = curl({"-H", "X-Request-Id: trace-me-7", C("/server/time")});
+  EXPECT_EQ(response.header("x-request-id").value_or(""), "trace-me-7");
+  for (auto* node : {client_.get(), server_.get()}) {
+    const auto line = node->process().err_line("trace-me-7", 5s);
+    ASSERT_TRUE(line) << node->ready_line();
+    EXPECT_TRUE(line->starts_with('{')) << *line;
+  }
+}
+
+TEST_F(LabTest, AReadyNodePrintsExactlyOneLine) {
+  start_pair();
+  expect_time(curl({C("/server/time")}), "time_from_server");
+  EXPECT_EQ(server_->process().out(), server_->ready_line() + "\n");
+  EXPECT_EQ(client_->process().out(), client_->ready_line() + "\n");
+  EXPECT_TRUE(server_->ready_line().starts_with("restpipe server ready: name=hub pipe=127.0.0.1:"));
+  EXPECT_TRUE(
+      client_->ready_line().starts_with("restpipe client ready: name=alpha server=127.0.0.1:"));
+}
+
+}  // namespace
+}  // namespace rp::product
