@@ -50,7 +50,9 @@ std::string left_text(certs::WallTime not_after, certs::WallTime now) {
   return std::to_string(days) + (days == 1 ? " day left" : " days left");
 }
 
-json::array strings(const std::vector<std::string>& parts) { return {parts.begin(), parts.end()}; }
+json::array strings(const std::vector<std::string>& parts) {
+  return json::array(parts.begin(), parts.end());
+}
 
 json::object to_object(const IdentityReport::Certificate& certificate, certs::WallTime now) {
   const certs::CertificateFacts& facts = certificate.facts;
