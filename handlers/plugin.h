@@ -213,15 +213,17 @@ typedef struct restpipe_plugin {
   void (*connect_fail)(void* self, uint64_t retry_attempts, double last_disconnected_s);
 } restpipe_plugin;
 
-/* A plugin exports these two symbols. The number is read before any function is called. */
+/* A plugin defines these two, and a node looks them up by the names below. The number is
+ * RESTPIPE_ABI_VERSION as the plugin was built with; it is read before any function is called. */
+extern RESTPIPE_EXPORT const uint32_t restpipe_plugin_abi;
+/* Registers the methods and fills `plugin` in. Anything but OK refuses the plugin, and nothing of
+ * it is called again. */
+RESTPIPE_EXPORT restpipe_status restpipe_plugin_init(const restpipe_host* host,
+                                                     restpipe_plugin* plugin);
+
 #define RESTPIPE_PLUGIN_ABI_SYMBOL "restpipe_plugin_abi"
 #define RESTPIPE_PLUGIN_INIT_SYMBOL "restpipe_plugin_init"
 
-/*   RESTPIPE_EXPORT const uint32_t restpipe_plugin_abi = RESTPIPE_ABI_VERSION;
- *   RESTPIPE_EXPORT restpipe_status restpipe_plugin_init(const restpipe_host*, restpipe_plugin*);
- *
- * init registers the methods and fills the plugin in; anything but OK refuses the plugin, and
- * nothing of it is called again. */
 typedef restpipe_status (*restpipe_plugin_init_fn)(const restpipe_host* host,
                                                    restpipe_plugin* plugin);
 
