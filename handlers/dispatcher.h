@@ -93,8 +93,8 @@ class Dispatcher final : public pipe::EventTarget {
   std::size_t stop(std::chrono::milliseconds drain);
 
  private:
-  class Core;  // shared with the calls, which may outlive the dispatcher inside a stuck handler
-  std::shared_ptr<Core> core_;
+  class Core;
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace rp::handlers

@@ -1,0 +1,92 @@
+#include "handlers/dispatcher.h"
+
+#include <mutex>
+#include <utility>
+
+#include "handlers/call.h"
+#include "handlers/live_calls.h"
+#include "handlers/method_table.h"
+#include "handlers/noun.h"
+#include "handlers/worker_pool.h"
+
+namespace rp::handlers {
+namespace {
+
+// How long a handler has to return once its call was failed by stop().
+constexpr std::chrono::seconds kReturnGrace{1};
+
+}  // namespace
+
+class Dispatcher::Core {
+ public:
+  Core(const DispatcherOptions& options, DispatchObserver* observer)
+      : context(std::make_shared<CallContext>(options.in_flight_max, observer)),
+        pool(options.workers, options.queued_max) {
+    context->live.start();
+  }
+
+  void start(const std::shared_ptr<Call>& call) {
+    const auto* const method = call->find_method();
+    if (method == nullptr) return call->reply_no_such_method();
+    switch (context->live.add(*call)) {
+      case LiveCalls::Added::full:
+        call->fail({pipe::Errc::overloaded, "too many calls in flight on this node"});
+        return;
+      case LiveCalls::Added::closed:
+        call->fail({pipe::Errc::stopped, "this node is shutting down"});
+        return;
+      case LiveCalls::Added::yes:
+        break;
+    }
+    if (!has(method->flags, Flags::blocking)) return call->run();
+    if (!pool.try_post([call] { call->run(); })) {
+      call->fail({pipe::Errc::overloaded, "too many calls wait for a worker on this node"});
+    }
+  }
+
+  std::size_t stop(std::chrono::milliseconds drain) {
+    const std::lock_guard lock(stop_mutex);
+    context->live.drain(pipe::Clock::now() + drain);
+    context->live.abort_all({pipe::Errc::stopped, "this node is shutting down"});
+    const auto stuck = pool.stop(kReturnGrace);
+    context->live.stop();
+    return stuck;
+  }
+
+  const std::shared_ptr<CallContext> context;
+  WorkerPool pool;
+  std::mutex stop_mutex;  // one stop() at a time
+};
+
+Dispatcher::Dispatcher(DispatcherOptions options, DispatchObserver* observer)
+    : core_(std::make_unique<Core>(options, observer)) {}
+
+Dispatcher::~Dispatcher() { stop({}); }
+
+void Dispatcher::add(std::string_view verb, std::string_view noun, Flags flags, Handler handler) {
+  core_->context->methods.add(verb, noun, flags, std::move(handler));
+}
+
+bool Dispatcher::is_idempotent(std::string_view verb, std::string_view noun) const noexcept {
+  const auto* const method = core_->context->methods.find(verb, noun.substr(0, noun.find("//")));
+  return method != nullptr && has(method->flags, Flags::idempotent);
+}
+
+std::vector<std::string> Dispatcher::methods() const { return core_->context->methods.names(); }
+
+std::shared_ptr<pipe::CallControl> Dispatcher::submit(pipe::Event event, std::string body,
+                                                      pipe::Origin origin,
+                                                      std::shared_ptr<pipe::ReplySink> sink) {
+  auto* const observer = core_->context->observer;
+  if (observer != nullptr) observer->received();
+  auto call = std::make_shared<Call>(core_->context, std::move(event), std::move(body),
+                                     std::move(origin), std::move(sink));
+  core_->start(call);
+  return call;
+}
+
+std::size_t Dispatcher::in_flight() const noexcept { return core_->context->live.size(); }
+
+std::size_t Dispatcher::stop(std::chrono::milliseconds drain) { return core_->stop(drain); }
+
+}  // namespace rp::handlers

@@ -1,0 +1,170 @@
+#include "handlers/plugin_set.h"
+
+#include <functional>
+#include <future>
+#include <utility>
+
+#include "handlers/loaded_plugin.h"
+#include "handlers/plugin_call.h"
+#include "handlers/trusted_file.h"
+#include "handlers/worker_pool.h"
+#include "pipe/log.h"
+
+namespace rp::handlers {
+namespace {
+
+using Plugins = std::vector<std::shared_ptr<LoadedPlugin>>;
+
+double unix_seconds(std::optional<PluginSet::WallClock::time_point> time) {
+  if (!time) return 0;
+  return std::chrono::duration<double>(time->time_since_epoch()).count();
+}
+
+restpipe_peer to_abi(const PluginSet::Peer& peer) noexcept {
+  return {sizeof(restpipe_peer), to_text(peer.name), to_text(peer.address), peer.port};
+}
+
+}  // namespace
+
+class PluginSet::Core {
+ public:
+  Core(Role r, std::string name, Dispatcher& d)
+      : role(r), node_name(std::move(name)), dispatcher(d), callbacks(1, kCallbacksMax) {}
+
+  void take(std::unique_ptr<Library> library, restpipe_plugin_init_fn init,
+            const std::string& path) {
+    auto plugin = std::make_shared<LoadedPlugin>(role, node_name, std::move(library));
+    plugin->init(init, path, dispatcher);
+    log(LogLevel::info, "handlers", "plugin loaded", {{"plugin", plugin->name()}, {"path", path}});
+    plugins.push_back(std::move(plugin));
+  }
+
+  /// Lets every plugin hear of one happening, later and in order.
+  void announce(const char* which, std::function<void(LoadedPlugin&)> tell) {
+    const bool taken = callbacks.try_post([all = plugins, tell = std::move(tell)] {
+      for (const auto& plugin : all) tell(*plugin);
+    });
+    if (!taken) log(LogLevel::warning, "handlers", "state callback dropped", {{"callback", which}});
+  }
+
+  /// True when all that was announced has been told.
+  bool finish_callbacks(std::chrono::milliseconds wait) {
+    auto told = std::make_shared<std::promise<void>>();
+    auto done = told->get_future();
+    const bool posted = callbacks.try_post([told] { told->set_value(); });
+    const bool finished = posted && done.wait_for(wait) == std::future_status::ready;
+    return callbacks.stop({}) == 0 && finished;
+  }
+
+  const Role role;
+  const std::string node_name;
+  Dispatcher& dispatcher;
+  Plugins plugins;
+  WorkerPool callbacks;  // one thread: the order is kept
+  bool stopped = false;
+};
+
+PluginSet::PluginSet(Role role, std::string node_name, Dispatcher& dispatcher)
+    : core_(std::make_unique<Core>(role, std::move(node_name), dispatcher)) {}
+
+PluginSet::~PluginSet() { stop(); }
+
+void PluginSet::load(const std::string& path) {
+  auto file = open_trusted(path);
+  if (!file.is_directory) {
+    auto library = std::make_unique<Library>(std::move(file), path);
+    const auto entry = library->entry(path);
+    return core_->take(std::move(library), entry, path);
+  }
+  const auto names = shared_libraries_in(file.fd);
+  if (names.empty()) {
+    throw PluginRefused("plugin " + path + " refused: the folder holds no file that ends in .so");
+  }
+  for (const auto& name : names) {
+    const auto one = (path.ends_with('/') ? path : path + "/") + name;
+    if (auto found = open_trusted(one); found.is_directory) {
+      throw PluginRefused("plugin " + one + " refused: it is a folder, not a shared library");
+    }
+    load(one);
+  }
+}
+
+void PluginSet::load_builtin(const std::string& name, restpipe_plugin_init_fn init) {
+  core_->take(nullptr, init, name);
+}
+
+std::vector<std::string> PluginSet::names() const {
+  std::vector<std::string> names;
+  for (const auto& plugin : core_->plugins) names.push_back(plugin->name());
+  return names;
+}
+
+void PluginSet::start_hook(Peer peer) {
+  core_->announce("start_hook", [peer = std::move(peer)](LoadedPlugin& plugin) {
+    const auto abi = to_abi(peer);
+    plugin.tell("start_hook", plugin.functions().start_hook, &abi);
+  });
+}
+
+void PluginSet::stop_hook(Peer peer) {
+  core_->announce("stop_hook", [peer = std::move(peer)](LoadedPlugin& plugin) {
+    const auto abi = to_abi(peer);
+    plugin.tell("stop_hook", plugin.functions().stop_hook, &abi);
+  });
+}
+
+void PluginSet::idle(WallClock::time_point waiting_since, std::chrono::seconds waited) {
+  core_->announce("idle", [waiting_since, waited](LoadedPlugin& plugin) {
+    plugin.tell("idle", plugin.functions().idle, unix_seconds(waiting_since),
+                std::chrono::duration<double>(waited).count());
+  });
+}
+
+void PluginSet::connection_added(Peer peer, std::size_t new_count) {
+  core_->announce("connection_added", [peer = std::move(peer), new_count](LoadedPlugin& plugin) {
+    const auto abi = to_abi(peer);
+    plugin.tell("connection_added", plugin.functions().connection_added, &abi, new_count);
+  });
+}
+
+void PluginSet::connection_removed(Peer peer, std::size_t new_count) {
+  core_->announce("connection_removed", [peer = std::move(peer), new_count](LoadedPlugin& plugin) {
+    const auto abi = to_abi(peer);
+    plugin.tell("connection_removed", plugin.functions().connection_removed, &abi, new_count);
+  });
+}
+
+void PluginSet::connect_success(std::uint64_t retry_attempts,
+                                std::optional<WallClock::time_point> last_disconnected) {
+  core_->announce("connect_success", [=](LoadedPlugin& plugin) {
+    plugin.tell("connect_success", plugin.functions().connect_success, retry_attempts,
+                unix_seconds(last_disconnected));
+  });
+}
+
+void PluginSet::connect_fail(std::uint64_t retry_attempts,
+                             std::optional<WallClock::time_point> last_disconnected) {
+  core_->announce("connect_fail", [=](LoadedPlugin& plugin) {
+    plugin.tell("connect_fail", plugin.functions().connect_fail, retry_attempts,
+                unix_seconds(last_disconnected));
+  });
+}
+
+void PluginSet::stop(std::chrono::milliseconds wait, bool handlers_stuck) {
+  if (std::exchange(core_->stopped, true)) return;
+  const bool callbacks_done = core_->finish_callbacks(wait);
+  if (!callbacks_done || handlers_stuck) {
+    log(LogLevel::warning, "handlers", "plugins are left running: one of them does not return");
+    // The stuck code must stay in memory until the process ends, and so must what it uses.
+    static auto* const kept = new Plugins;
+    kept->insert(kept->end(), core_->plugins.begin(), core_->plugins.end());
+    return;
+  }
+  while (!core_->plugins.empty()) {
+    auto& plugin = *core_->plugins.back();
+    plugin.tell("shutdown", plugin.functions().shutdown);
+    core_->plugins.pop_back();
+  }
+}
+
+}  // namespace rp::handlers

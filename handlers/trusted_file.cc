@@ -1,0 +1,115 @@
+#include "handlers/trusted_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "handlers/plugin_set.h"
+
+namespace rp::handlers {
+namespace {
+
+[[noreturn]] void refuse(const std::string& path, const std::string& rule) {
+  throw PluginRefused("plugin " + path + " refused: " + rule);
+}
+
+std::string octal(mode_t mode) {
+  char text[8];
+  std::snprintf(text, sizeof(text), "%04o", static_cast<unsigned>(mode & 07777));
+  return text;
+}
+
+/// `here` is the part of `path` that `fd` stands for.
+struct stat check_one(int fd, const std::string& here, const std::string& path) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) refuse(path, here + ": " + std::strerror(errno));
+  if (S_ISLNK(status.st_mode)) refuse(path, here + " is a symbolic link; give the real path");
+  if (status.st_uid != 0 && status.st_uid != geteuid()) {
+    refuse(path, here + " belongs to uid " + std::to_string(status.st_uid) + "; only root or uid " +
+                     std::to_string(geteuid()) + " may own it");
+  }
+  const bool others_write = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  // In a sticky folder others may add names but not touch ours, and ours are checked next.
+  const bool sticky =
+      S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
+  if (others_write && !sticky) {
+    refuse(path, here + " may be written by its group or others (mode " + octal(status.st_mode) +
+                     "); it must not be");
+  }
+  return status;
+}
+
+FileDescriptor open_at(int directory, const std::string& name, bool last, const std::string& here,
+                       const std::string& path) {
+  // O_PATH looks at links themselves; O_NONBLOCK does not wait for the writer of a fifo.
+  const int flags = O_CLOEXEC | O_NOFOLLOW | (last ? O_RDONLY | O_NONBLOCK : O_PATH);
+  FileDescriptor fd(openat(directory, name.c_str(), flags));
+  if (fd) return fd;
+  if (errno == ELOOP) refuse(path, here + " is a symbolic link; give the real path");
+  refuse(path, here + ": " + std::strerror(errno));
+}
+
+std::vector<std::string> split_path(const std::string& path) {
+  if (!path.starts_with('/')) refuse(path, "the path must be absolute");
+  if (path.find('\0') != std::string::npos) refuse(path, "the path holds a NUL byte");
+  std::vector<std::string> names;
+  for (std::size_t begin = 1; begin <= path.size();) {
+    const auto end = std::min(path.find('/', begin), path.size());
+    auto name = path.substr(begin, end - begin);
+    if (name == "..") refuse(path, "the path must not hold '..'");
+    if (!name.empty() && name != ".") names.push_back(std::move(name));
+    begin = end + 1;
+  }
+  return names;
+}
+
+}  // namespace
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+TrustedFile open_trusted(const std::string& path) {
+  const auto names = split_path(path);
+  std::string here = "/";
+  FileDescriptor fd(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) refuse(path, here + ": " + std::strerror(errno));
+  auto status = check_one(fd.get(), here, path);
+  here.clear();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    here.append("/").append(names[i]);
+    fd = open_at(fd.get(), names[i], i + 1 == names.size(), here, path);
+    status = check_one(fd.get(), here, path);
+  }
+  const bool is_directory = S_ISDIR(status.st_mode);
+  if (!is_directory && !S_ISREG(status.st_mode)) {
+    refuse(path, "it is neither a regular file nor a directory");
+  }
+  return {std::move(fd), is_directory};
+}
+
+std::vector<std::string> shared_libraries_in(const FileDescriptor& directory) {
+  std::vector<std::string> names;
+  const int copy = fcntl(directory.get(), F_DUPFD_CLOEXEC, 0);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : fdopendir(copy),
+                                                    &closedir);
+  if (!listing) {
+    if (copy >= 0) close(copy);
+    return names;
+  }
+  while (const auto* const entry = readdir(listing.get())) {
+    if (std::string_view(entry->d_name).ends_with(".so")) names.emplace_back(entry->d_name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace rp::handlers
