@@ -2,6 +2,10 @@
 # Sourced by the other tools: how they speak, find packages and size a build.
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+usage_error() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 2
+}
 die() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1

@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
@@ -80,7 +80,8 @@ Process::Process(const Command& command) {
   pid_ = ::fork();
   if (pid_ == 0) become(child, parent);
   if (pid_ < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
-  pidfd_ = ::pidfd_open(pid_, 0);
+  // glibc 2.36 declares its own wrapper without C linkage.
+  pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
   if (pidfd_ < 0) throw std::runtime_error(std::string("pidfd_open: ") + std::strerror(errno));
 }
 
