@@ -17,7 +17,8 @@ std::vector<Violation> too_long(const SourceFile& file);
 /// it twice. It is named first, then awaited.
 std::vector<Violation> born_beside_co_await(const SourceFile& file);
 
-/// `detached` drops exceptions in silence, and a thread that nobody joins outlives its data.
+/// Asio's `detached` drops exceptions in silence. (A thread may have to be detached: nothing can
+/// end one that is stuck in a plugin or in a DNS lookup.)
 std::vector<Violation> detached_work(const SourceFile& file);
 
 }  // namespace rp::style
