@@ -218,6 +218,15 @@ fs::path TestPki::client_named(const std::string& name) {
   return target;
 }
 
+CertificateHandle TestPki::client_with_san(const std::string& san) {
+  const Pair ca = read_pair(ca_directory() / "ca.key.pem", ca_certificate());
+  Spec spec;
+  spec.common_name = "node";
+  spec.san = san;
+  spec.eku = "clientAuth";
+  return make(elliptic_key().get(), spec, ca.certificate.get(), ca.key.get());
+}
+
 void TestPki::make_good(Role role, const std::string& name, const fs::path& target) {
   LeafOptions options;
   options.role = role;

@@ -75,6 +75,10 @@ class TestPki {
   /// Directory of a good client identity called `name`; made at the first call.
   std::filesystem::path client_named(const std::string& name);
 
+  /// A client certificate of the good CA with that subjectAltName, in OpenSSL's extension syntax;
+  /// for looking at, without a key.
+  CertificateHandle client_with_san(const std::string& san);
+
   /// Files of identity(role, kind).
   IdentityFiles files(Role role, Kind kind = Kind::good) {
     return identity_files(identity(role, kind), role);
