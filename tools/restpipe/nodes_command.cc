@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <boost/json.hpp>
+
+#include "node/escape.h"
+#include "node/exit_codes.h"
+#include "tools/restpipe/commands.h"
+#include "tools/restpipe/front_end.h"
+#include "tools/restpipe/http_exchange.h"
+
+namespace rp::tools {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kListBytesMax = 64 * 1024 * 1024;
+constexpr std::chrono::seconds kTimeout{10};
+
+struct Options {
+  std::string rest;
+  std::string output = "text";
+};
+
+std::string fetch(const Options& options) {
+  HttpRequest request;
+  Destination destination = find_destination("/nodes", options.rest);
+  request.to = std::move(destination.node);
+  request.target = std::move(destination.target);
+  request.headers.emplace_back("Accept", "application/json");
+  request.timeout = kTimeout;
+  unsigned status = 0;
+  std::string body;
+  exchange(
+      request, [&](const HttpHead& head) { status = head.status; },
+      [&](std::string_view piece) {
+        if (body.size() + piece.size() > kListBytesMax) {
+          throw HttpFailure(HttpFailure::Kind::broken, "the list is longer than 64 MiB");
+        }
+        body += piece;
+      });
+  if (status != 200) {
+    throw HttpFailure(
+        HttpFailure::Kind::broken,
+        to_string(request.to) + ": /nodes answered with status " + std::to_string(status));
+  }
+  return body;
+}
+
+/// What stands in a cell; strings come from other machines and are escaped.
+std::string cell_text(const json::value& value) {
+  if (value.is_null()) return "-";
+  if (value.is_string()) return node::logfmt_value(std::string(value.as_string()));
+  return json::serialize(value);
+}
+
+/// The list inside the document: the document itself, or its member "nodes".
+const json::array* find_list(const json::value& document) {
+  if (document.is_array()) return &document.as_array();
+  if (!document.is_object()) return nullptr;
+  const json::value* nodes = document.as_object().if_contains("nodes");
+  return nodes && nodes->is_array() ? &nodes->as_array() : nullptr;
+}
+
+using Row = std::vector<std::string>;
+
+/// A heading and a row per node, with a column for each member that any node has.
+std::vector<Row> table_of(const json::array& nodes) {
+  Row heading;
+  for (const json::value& node : nodes) {
+    if (!node.is_object()) continue;
+    for (const auto& member : node.as_object()) {
+      const std::string key(member.key());
+      if (std::find(heading.begin(), heading.end(), key) == heading.end()) heading.push_back(key);
+    }
+  }
+  std::vector<Row> rows{heading};
+  for (const json::value& node : nodes) {
+    if (!node.is_object()) continue;
+    Row row;
+    for (const std::string& key : heading) {
+      const json::value* value = node.as_object().if_contains(key);
+      row.push_back(value ? cell_text(*value) : "-");
+    }
+    rows.push_back(std::move(row));
+  }
+  std::transform(rows[0].begin(), rows[0].end(), rows[0].begin(), [](std::string key) {
+    for (char& c : key) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return node::logfmt_value(key);
+  });
+  return rows;
+}
+
+void print_table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    std::cout << line << '\n';
+  }
+}
+
+int list_nodes(const Options& options) {
+  std::string body;
+  try {
+    body = fetch(options);
+  } catch (const HttpFailure& failure) {
+    std::cerr << "restpipe nodes: " << failure.what() << '\n';
+    return static_cast<int>(node::ExitCode::failure);
+  }
+  if (options.output == "json") {
+    std::cout << body << (body.ends_with('\n') ? "" : "\n");
+    return 0;
+  }
+  boost::system::error_code ec;
+  const json::value document = json::parse(body, ec);
+  const json::array* nodes = ec ? nullptr : find_list(document);
+  if (!nodes) {
+    std::cerr << "restpipe nodes: the answer is not a list of nodes\n";
+    return static_cast<int>(node::ExitCode::failure);
+  }
+  if (nodes->empty()) {
+    std::cout << "no node is connected\n";
+  } else {
+    print_table(table_of(*nodes));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_nodes_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("nodes", "List the nodes that are connected");
+  command->add_option("--rest", options->rest, "Front-end of the node to ask")
+      ->option_text("HOST:PORT|unix:PATH [127.0.0.1:8989]");
+  command->add_option("--output", options->output, "A table, or the node's own document")
+      ->option_text("text|json [text]")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "Exit code: 0 when the list was read, even if it is empty; 1 when it was not.\n\n"
+      "Examples:\n"
+      "  restpipe nodes\n"
+      "  restpipe nodes --rest unix:/run/restpipe/server.sock --output json");
+  command->callback([options, &exit_code] { exit_code = list_nodes(*options); });
+}
+
+}  // namespace rp::tools
