@@ -27,6 +27,10 @@ std::string reason(int error) { return std::generic_category().message(error); }
               "cannot " + what + " " + path.string() + ": " + reason(error));
 }
 
+fs::path directory_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int fd) noexcept : fd_(fd) {}
@@ -60,6 +64,15 @@ struct stat look_at(const Descriptor& file, const fs::path& path) {
   return status;
 }
 
+// Root may also look after a service's identity: a key of the user to whom the whole directory
+// belongs.
+bool trusted_owner(uid_t owner, const fs::path& path) {
+  if (owner == ::geteuid() || owner == 0) return true;
+  struct stat directory {};
+  return ::geteuid() == 0 && ::stat(directory_of(path).c_str(), &directory) == 0 &&
+         directory.st_uid == owner;
+}
+
 std::string read_all(const Descriptor& file, const fs::path& path) {
   std::string contents;
   char block[16 * 1024];
@@ -74,10 +87,6 @@ std::string read_all(const Descriptor& file, const fs::path& path) {
       throw Error(ErrorKind::unreadable, path.string() + " is larger than " +
                                              std::to_string(kIdentityFileBytesMax) + " bytes");
   }
-}
-
-fs::path directory_of(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
 fs::path temporary_beside(const fs::path& path, std::string_view purpose) {
@@ -192,8 +201,7 @@ std::string read_key_file(const fs::path& path) {
     throw Error(ErrorKind::loose_permissions, "private key " + path.string() + " has mode " + mode +
                                                   "; others must have no access, use 0600");
   }
-  const bool own = status.st_uid == ::geteuid() || status.st_uid == 0 || ::geteuid() == 0;
-  if (!own)
+  if (!trusted_owner(status.st_uid, path))
     throw Error(ErrorKind::loose_permissions, "private key " + path.string() + " belongs to user " +
                                                   std::to_string(status.st_uid) +
                                                   "; it must belong to this user or to root");

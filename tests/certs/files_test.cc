@@ -76,6 +76,18 @@ TEST_F(FilesTest, RefusesAKeyThatOthersCanRead) {
   }
 }
 
+TEST_F(FilesTest, RefusesAKeyOfAnotherUserUnlessTheDirectoryIsTheirs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  constexpr uid_t kNobody = 65534;
+  const fs::path key = scratch_ / "key";
+  write_text(key, "secret");
+  ASSERT_EQ(::chmod(key.c_str(), 0600), 0);
+  ASSERT_EQ(::chown(key.c_str(), kNobody, kNobody), 0);
+  EXPECT_EQ(kind_of_failure([&] { read_key_file(key); }), ErrorKind::loose_permissions);
+  ASSERT_EQ(::chown(scratch_.directory().c_str(), kNobody, kNobody), 0);
+  EXPECT_EQ(read_key_file(key), "secret");
+}
+
 TEST_F(FilesTest, MakesPrivateDirectoriesWhateverTheUmask) {
   ::umask(0777);
   make_private_directory(scratch_ / "a/b/c");

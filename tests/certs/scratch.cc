@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <unistd.h>
 
 namespace rp::certs::testing {
@@ -29,18 +30,27 @@ PipeEnds open_pipe() {
 }
 
 [[noreturn]] void become(const std::vector<std::string>& arguments,
-                         const std::map<std::string, std::string>& environment, int out, int err) {
-  ::setsid();
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  ::dup2(nothing, STDIN_FILENO);
-  ::dup2(out, STDOUT_FILENO);
-  ::dup2(err, STDERR_FILENO);
+                         const std::map<std::string, std::string>& environment) {
   for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   ::execvp(argv[0], argv.data());
   ::_exit(127);
+}
+
+void without_terminal(int out, int err) {
+  ::setsid();
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  ::dup2(nothing, STDIN_FILENO);
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(err, STDERR_FILENO);
+}
+
+int exit_code_of(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 // Drains both pipes together, so that a full one does not block the program.
@@ -106,16 +116,41 @@ Outcome run_program(const std::vector<std::string>& arguments,
   const PipeEnds out = open_pipe();
   const PipeEnds err = open_pipe();
   const pid_t child = ::fork();
-  if (child == 0) become(arguments, environment, out.write, err.write);
+  if (child == 0) {
+    without_terminal(out.write, err.write);
+    become(arguments, environment);
+  }
   ::close(out.write);
   ::close(err.write);
   Outcome outcome;
   collect(out.read, err.read, outcome);
   ::close(out.read);
   ::close(err.read);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
+  outcome.exit_code = exit_code_of(child);
+  return outcome;
+}
+
+Outcome run_on_terminal(const std::vector<std::string>& arguments,
+                        const std::map<std::string, std::string>& environment,
+                        const std::string& prompt, const std::string& line) {
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) become(arguments, environment);
+  Outcome outcome;
+  bool typed = false;
+  std::array<char, 4096> block{};
+  for (;;) {
+    pollfd end{terminal, POLLIN, 0};
+    if (::poll(&end, 1, 30'000) <= 0) throw std::runtime_error("program hangs");
+    const ssize_t count = ::read(terminal, block.data(), block.size());
+    if (count <= 0) break;  // EIO: the program has ended
+    outcome.out.append(block.data(), static_cast<std::size_t>(count));
+    if (typed || outcome.out.find(prompt) == std::string::npos) continue;
+    const std::string typing = line + "\n";
+    typed = ::write(terminal, typing.data(), typing.size()) > 0;
+  }
+  ::close(terminal);
+  outcome.exit_code = exit_code_of(child);
   return outcome;
 }
 

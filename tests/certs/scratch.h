@@ -42,4 +42,10 @@ struct Outcome {
 Outcome run_program(const std::vector<std::string>& arguments,
                     const std::map<std::string, std::string>& environment = {});
 
+/// Runs a program on a terminal of its own and types `line` once it has shown `prompt`. `out` holds
+/// all that the terminal showed.
+Outcome run_on_terminal(const std::vector<std::string>& arguments,
+                        const std::map<std::string, std::string>& environment,
+                        const std::string& prompt, const std::string& line);
+
 }  // namespace rp::certs::testing
