@@ -15,9 +15,10 @@ struct GatewayOptions {
   /// Lower-case names of request headers that the handler sees. Cookie, Authorization and
   /// Proxy-Authorization are never forwarded, whatever this says: they belong to this hop.
   std::vector<std::string> forwarded_headers = {
-      "accept",        "accept-language",   "idempotency-key", "if-match",
-      "if-none-match", "if-modified-since", "range",           "traceparent",
-      "tracestate",    "user-agent",        "x-forwarded-for", "x-forwarded-proto"};
+      "accept",          "accept-language",  "idempotency-key",
+      "if-match",        "if-none-match",    "if-modified-since",
+      "range",           "traceparent",      "tracestate",
+      "x-forwarded-for", "x-forwarded-proto"};
 
   /// How long a call may take when the request has no Request-Timeout header; 0 for no limit.
   std::chrono::milliseconds call_timeout{0};
@@ -42,6 +43,8 @@ class EventGateway {
              pipe::EventTarget& target) const;
 
  private:
+  void forward_headers(const Request& request, pipe::Headers& headers) const;
+
   GatewayOptions options_;
 };
 

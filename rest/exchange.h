@@ -62,15 +62,19 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   /// It runs without a lock held and may call any member.
   void on_disconnect(std::function<void()> callback);
 
-  /// Set once, before begin(): told on the transport thread how many further bytes of written
-  /// pieces have been handed to the socket. The sum over a whole stream equals what was written.
+  /// Set once: told how many further bytes of written pieces have been handed to the socket, on the
+  /// transport thread; what was flushed earlier is told at once, on this thread. While the client
+  /// stays and this exchange lives, the sum over a stream becomes what was written.
   void on_flushed(std::function<void(std::size_t)> callback);
+
+  /// The connection that waits for the answer, for the transport.
+  int fd() const { return fd_; }
+  std::uint64_t connection_id() const { return connection_id_; }
 
   bool disconnected() const { return disconnected_.load(std::memory_order_acquire); }
 
  private:
   friend class Connection;
-  friend class Mailbox;
 
   enum class State : std::uint8_t { waiting, streaming, complete, aborted };
 
@@ -99,7 +103,9 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   bool scheduled_ = false;  ///< on its way through the mailbox; cleared by take_outbox()
   Outbox outbox_;
   std::size_t unsent_bytes_ = 0;  ///< written and not yet flushed
-  std::size_t unsent_bytes_max_;
+  const std::size_t unsent_bytes_max_;
+  std::size_t untold_bytes_ = 0;  ///< flushed before on_flushed() was set
+  bool silent_ = false;           ///< nothing is left to call back about
   std::function<void()> on_disconnect_;
   std::function<void(std::size_t)> on_flushed_;
   std::atomic<bool> disconnected_{false};

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pipe/error.h"
 #include "rest/address.h"
@@ -20,8 +21,9 @@ struct Problem {
   std::string detail;      ///< one sentence that names what was wrong and what is accepted
   std::string request_id;  ///< "" when none exists yet
   bool retryable = false;  ///< the same request may succeed later without a change
-  std::optional<bool> may_have_run;  ///< only where the caller has to know
-  std::optional<int> retry_after_s;  ///< becomes a Retry-After header
+  std::optional<bool> may_have_run;     ///< only where the caller has to know
+  std::optional<int> retry_after_s;     ///< becomes a Retry-After header
+  std::vector<ResponseHeader> headers;  ///< further headers, such as WWW-Authenticate
   /// The body that plain clients get, with its content type ("" for none); nothing when they get
   /// the problem document as well.
   struct Plain {

@@ -30,16 +30,4 @@ struct Response {
 /// The usual phrase of a status, for example "Not Found"; "Unknown" when there is none.
 std::string_view reason_phrase(int status);
 
-/// True for the characters of an HTTP token (RFC 9110, section 5.6.2); false for "".
-bool is_token(std::string_view text);
-
-/// True when `text` may be a header value: no control byte except TAB.
-bool is_header_value(std::string_view text);
-
-/// ASCII case-insensitive comparison, as header names and connection options need it.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
-
-/// `text` without spaces and tabs at its ends.
-std::string_view trimmed(std::string_view text);
-
 }  // namespace rp::rest

@@ -1,0 +1,446 @@
+#include "rest/connection.h"
+
+#include <algorithm>
+#include <charconv>
+#include <exception>
+#include <sys/socket.h>
+#include <utility>
+
+#include "pipe/log.h"
+#include "rest/text.h"
+
+namespace rp::rest {
+namespace {
+
+// One connection's share of a round; a fast uploader then lets the others in.
+constexpr std::size_t kRoundBytesMax = 256 * 1024;
+
+// Answers queued for a pipelining client that does not read; then its next request waits.
+constexpr std::size_t kQueuedAnswersMax = 64 * 1024;
+
+// After the last answer the client gets this long to read it and close, and may still send this
+// much, before the descriptor closes; closing at once could make the kernel drop the answer.
+constexpr std::chrono::seconds kLingerTime{2};
+constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
+
+Problem problem_of(const Refusal& refusal) {
+  Problem problem;
+  problem.status = refusal.status;
+  problem.code = refusal.code;
+  problem.detail = refusal.detail;
+  problem.retryable = refusal.status == 408;
+  return problem;
+}
+
+Problem internal_error(std::string detail) {
+  Problem problem;
+  problem.status = 500;
+  problem.code = "internal_error";
+  problem.detail = std::move(detail);
+  return problem;
+}
+
+std::optional<std::uint64_t> content_length_of(const ResponseHead& head) {
+  for (const ResponseHeader& header : head.headers) {
+    if (!equals_ignoring_case(header.name, "content-length")) continue;
+    std::uint64_t length = 0;
+    const char* const end = header.value.data() + header.value.size();
+    const auto [stop, ec] = std::from_chars(header.value.data(), end, length);
+    if (ec == std::errc() && stop == end && !header.value.empty()) return length;
+  }
+  return std::nullopt;
+}
+
+bool forbids_body(int status) { return status == 204 || status == 304; }
+
+}  // namespace
+
+Connection::Connection(TransportPort& port, int fd, std::uint64_t id, Arrival arrival)
+    : port_(port),
+      fd_(fd),
+      id_(id),
+      remote_(std::move(arrival.remote)),
+      local_address_(std::move(arrival.local_address)),
+      gate_(port.limits),
+      phase_since_(port.now) {}
+
+Connection::~Connection() { release_body(); }
+
+// ---------------------------------------------------------------------------------------- input
+
+Connection::Reading Connection::on_input(std::string_view bytes) {
+  port_.stats.bytes_received.fetch_add(bytes.size(), std::memory_order_relaxed);
+  round_bytes_ += bytes.size();
+  if (phase_ != Phase::open) return drop(bytes);
+  if (pending_.empty()) work_on(bytes);
+  if (phase_ != Phase::open) return Reading::go_on;
+  if (!bytes.empty()) return keep_for_later(bytes);
+  return round_bytes_ > kRoundBytesMax ? Reading::yield : Reading::go_on;
+}
+
+Connection::Reading Connection::keep_for_later(std::string_view bytes) {
+  pending_ += bytes;
+  if (pending_.size() <= port_.limits.pipelined_bytes_max) return Reading::go_on;
+  reading_paused_ = true;
+  return Reading::pause;
+}
+
+Connection::Reading Connection::drop(std::string_view bytes) {
+  dropped_bytes_ += bytes.size();
+  if (dropped_bytes_ > kLingerBytesMax) close_now();
+  return round_bytes_ > kRoundBytesMax ? Reading::yield : Reading::go_on;
+}
+
+void Connection::work_on(std::string_view& input) {
+  while (phase_ == Phase::open && !busy() && outbound_.size() <= kQueuedAnswersMax) {
+    const bool fresh = gate_.between_requests();
+    const auto progress = gate_.feed(input);
+    if (fresh) phase_since_ = port_.now;
+    switch (progress) {
+      case Gate::Progress::need_more:
+        if (gate_.reading_body()) account_body();
+        return;
+      case Gate::Progress::head:
+        if (!on_head(input)) return;
+        break;
+      case Gate::Progress::complete:
+        if (!on_complete()) return;
+        break;
+      case Gate::Progress::refused:
+        port_.stats.requests_malformed.fetch_add(1, std::memory_order_relaxed);
+        answer_problem(problem_of(gate_.refusal()), nullptr);
+        return;
+    }
+  }
+}
+
+bool Connection::on_head(std::string_view rest) {
+  phase_since_ = port_.now;
+  if (const auto problem = port_.guard.check(gate_.request(), local_address_)) {
+    port_.stats.requests_refused.fetch_add(1, std::memory_order_relaxed);
+    answer_problem(*problem, &gate_.request());
+    return false;
+  }
+  if (gate_.framing().expects_continue && rest.empty()) {
+    outbound_.tail() += kContinue;
+    port_.flush_soon(*this);
+  }
+  return true;
+}
+
+bool Connection::account_body() {
+  auto& total = port_.stats.body_bytes_buffered;
+  const auto more = gate_.body_bytes() - body_accounted_;
+  body_accounted_ += more;
+  if (total.fetch_add(more, std::memory_order_relaxed) + more <= port_.limits.bodies_bytes_max)
+    return true;
+  Problem problem;
+  problem.status = 503;
+  problem.code = "overloaded";
+  problem.detail = "the request bodies in memory have reached their limit; nothing ran";
+  problem.retryable = true;
+  problem.retry_after_s = 1;
+  answer_problem(problem, &gate_.request());
+  return false;
+}
+
+void Connection::release_body() {
+  if (body_accounted_ == 0) return;
+  port_.stats.body_bytes_buffered.fetch_sub(std::exchange(body_accounted_, 0),
+                                            std::memory_order_relaxed);
+}
+
+bool Connection::on_complete() {
+  if (!account_body()) return false;
+  request_ = gate_.take_request();
+  request_.remote_ = remote_;
+  head_request_ = request_.method() == "HEAD";
+  keep_alive_ = request_.keep_alive();
+  minor_version_ = request_.minor_version();
+  head_sent_ = false;
+  answer_bytes_ = 0;
+  if (port_.pass(*this, request_)) return true;
+  answer_problem(internal_error("the HTTP parser refused a request that the gate let through"),
+                 nullptr);
+  return false;
+}
+
+void Connection::dispatch() {
+  port_.stats.requests.fetch_add(1, std::memory_order_relaxed);
+  port_.stats.requests_in_flight.fetch_add(1, std::memory_order_relaxed);
+  auto exchange = std::make_shared<Exchange>(std::move(request_), port_.mailbox, fd_, id_);
+  current_ = exchange;
+  current_raw_ = exchange.get();
+  try {
+    port_.handler(exchange);
+    return;
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "rest", "the request handler threw", {{"error", error.what()}});
+  } catch (...) {
+    log(LogLevel::error, "rest", "the request handler threw something that is no exception");
+  }
+  exchange->respond(to_response(internal_error("the node failed to handle the request")));
+}
+
+void Connection::work_on_pending() {
+  if (phase_ != Phase::open) return;
+  if (!pending_.empty()) {
+    std::string_view input = pending_;
+    work_on(input);
+    pending_.erase(0, pending_.size() - input.size());
+  }
+  if (phase_ != Phase::open) return;
+  if (input_ended_ && !busy()) return finish();
+  if (reading_paused_ && pending_.size() <= port_.limits.pipelined_bytes_max) {
+    reading_paused_ = false;
+    port_.read_soon(*this);
+  }
+}
+
+bool Connection::on_end_of_input(bool fully) {
+  if (phase_ == Phase::lingering || phase_ == Phase::closing || fully) return false;
+  if (!busy() && outbound_.empty()) return false;
+  if (!std::exchange(input_ended_, true)) {
+    input_ended_at_ = port_.now;
+    // A Unix socket tells a client that is gone from one that half-closed; only TCP needs a guess.
+    if (busy() && !local_address_.empty()) port_.sweep_after_grace(*this);
+  }
+  return true;
+}
+
+// --------------------------------------------------------------------------------------- output
+
+void Connection::deliver(Exchange& exchange) {
+  auto outbox = exchange.take_outbox();
+  if (phase_ != Phase::open) return;
+  if (outbox.response) return write_response(std::move(*outbox.response));
+  if (outbox.head) begin_stream(*outbox.head);
+  if (!outbox.pieces.empty()) write_pieces(exchange, std::move(outbox.pieces));
+  if (phase_ != Phase::open || !busy()) return;
+  if (outbox.ended) {
+    end_stream(exchange);
+  } else if (outbox.aborted) {
+    break_off();
+  }
+}
+
+void Connection::on_orphan() {
+  if (!busy() || !current_.expired() || phase_ != Phase::open) return;
+  log(LogLevel::error, "rest", "a request was dropped without an answer");
+  break_off();
+}
+
+void Connection::write_response(Response response) {
+  keep_alive_ = keep_alive_ && !port_.draining && !input_ended_;
+  Framed framed{BodyForm::counted, response.body.size(), keep_alive_, minor_version_};
+  if (forbids_body(response.head.status)) framed.form = BodyForm::none;
+  append_head(outbound_.tail(), response.head, framed, port_.date);
+  if (!head_request_ && framed.form == BodyForm::counted)
+    outbound_.append(std::move(response.body));
+  count_response(response.head.status);
+  finish_answer();
+}
+
+void Connection::begin_stream(const ResponseHead& head) {
+  const auto length = content_length_of(head);
+  if (forbids_body(head.status)) {
+    form_ = BodyForm::none;
+  } else if (length) {
+    form_ = BodyForm::counted;
+    counted_left_ = *length;
+  } else if (minor_version_ == 0 || head_request_) {
+    form_ = BodyForm::until_close;
+  } else {
+    form_ = BodyForm::chunked;
+  }
+  const bool ends_by_close = form_ == BodyForm::until_close && !head_request_;
+  keep_alive_ = keep_alive_ && !port_.draining && !input_ended_ && !ends_by_close;
+  append_head(outbound_.tail(), head, {form_, length.value_or(0), keep_alive_, minor_version_},
+              port_.date);
+  head_sent_ = true;
+  count_response(head.status);
+  port_.flush_soon(*this);
+}
+
+void Connection::write_pieces(Exchange& exchange, std::string pieces) {
+  const auto bytes = pieces.size();
+  if (head_request_ || form_ == BodyForm::none) return exchange.notify_flushed(bytes);
+  if (form_ == BodyForm::counted) {
+    if (bytes > counted_left_) return break_off();
+    counted_left_ -= bytes;
+  }
+  if (form_ == BodyForm::chunked) append_chunk_size(outbound_.tail(), bytes);
+  outbound_.append(std::move(pieces));
+  if (form_ == BodyForm::chunked) outbound_.tail() += "\r\n";
+  marks_.push_back({outbound_.queued(), bytes, false, exchange.weak_from_this()});
+  port_.flush_soon(*this);
+}
+
+void Connection::end_stream(Exchange& exchange) {
+  const bool has_body = !head_request_ && form_ != BodyForm::none;
+  if (has_body && form_ == BodyForm::counted && counted_left_ > 0) return break_off();
+  if (has_body && form_ == BodyForm::chunked) outbound_.tail() += kLastChunk;
+  marks_.push_back({outbound_.queued(), 0, true, exchange.weak_from_this()});
+  finish_answer();
+}
+
+void Connection::break_off() {
+  if (!head_sent_) {
+    write_response(to_response(internal_error("the answer was broken off before it began")));
+    return;
+  }
+  // What ends by close would look complete after an orderly close.
+  reset_on_close_ = form_ == BodyForm::until_close;
+  if (reset_on_close_) return close_now();
+  keep_alive_ = false;
+  finish_answer();
+}
+
+void Connection::finish_answer() {
+  current_raw_ = nullptr;
+  if (const auto exchange = current_.lock(); exchange && marks_.empty())
+    exchange->forget_callbacks();
+  current_.reset();
+  port_.stats.requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
+  release_body();
+  phase_since_ = port_.now;
+  if (!keep_alive_) return finish();
+  port_.flush_soon(*this);
+  work_on_pending();
+}
+
+void Connection::answer_problem(const Problem& problem, const Request* request) {
+  keep_alive_ = false;
+  head_request_ = request != nullptr && request->method() == "HEAD";
+  answer_and_finish(request != nullptr ? to_response(problem, *request) : to_response(problem));
+}
+
+void Connection::answer_and_finish(const Response& response) {
+  append_head(outbound_.tail(), response.head,
+              {BodyForm::counted, response.body.size(), false, minor_version_}, port_.date);
+  if (!head_request_) outbound_.append(response.body);
+  count_response(response.head.status);
+  release_body();
+  finish();
+}
+
+/// No further request is served; what is queued still goes out.
+void Connection::finish() {
+  if (phase_ != Phase::open) return;
+  phase_ = Phase::finishing;
+  phase_since_ = port_.now;
+  pending_.clear();
+  port_.flush_soon(*this);
+  if (std::exchange(reading_paused_, false)) port_.read_soon(*this);
+}
+
+void Connection::flush() {
+  if (phase_ == Phase::closing) return;
+  const auto before = outbound_.sent();
+  const auto outcome = outbound_.flush(fd_);
+  const bool progress = outbound_.sent() != before;
+  if (progress) {
+    port_.stats.bytes_sent.fetch_add(outbound_.sent() - before, std::memory_order_relaxed);
+    report_flushed();
+  }
+  switch (outcome) {
+    case Outbound::Outcome::failed:
+      return close_now();
+    case Outbound::Outcome::blocked:
+      if (progress || !stalled_since_) stalled_since_ = port_.now;
+      if (!std::exchange(writable_watched_, true)) port_.watch_writable(*this);
+      return;
+    case Outbound::Outcome::drained:
+      stalled_since_.reset();
+      if (phase_ == Phase::finishing) return linger();
+      if (!busy()) work_on_pending();
+      return;
+  }
+}
+
+void Connection::on_writable() { flush(); }
+
+void Connection::report_flushed() {
+  while (!marks_.empty() && marks_.front().at <= outbound_.sent()) {
+    const FlushMark mark = std::move(marks_.front());
+    marks_.pop_front();
+    const auto exchange = mark.exchange.lock();
+    if (!exchange) continue;
+    if (mark.bytes > 0) exchange->notify_flushed(mark.bytes);
+    if (mark.last) exchange->forget_callbacks();
+  }
+}
+
+void Connection::linger() {
+  if (input_ended_) return close_now();
+  phase_ = Phase::lingering;
+  phase_since_ = port_.now;
+  ::shutdown(fd_, SHUT_WR);
+}
+
+void Connection::close_now() {
+  if (std::exchange(phase_, Phase::closing) == Phase::closing) return;
+  if (reset_on_close_) {
+    const struct linger reset { 1, 0 };
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  port_.close_soon(*this);
+}
+
+void Connection::on_closed() {
+  phase_ = Phase::closing;
+  if (busy()) {
+    port_.stats.clients_left.fetch_add(1, std::memory_order_relaxed);
+    port_.stats.requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
+    current_raw_ = nullptr;
+  }
+  if (const auto exchange = current_.lock()) exchange->notify_disconnect();
+  for (const FlushMark& mark : marks_) {
+    if (const auto exchange = mark.exchange.lock()) exchange->notify_disconnect();
+  }
+  marks_.clear();
+}
+
+// ------------------------------------------------------------------------------------ deadlines
+
+void Connection::begin_drain() {
+  if (phase_ == Phase::open && !busy() && gate_.between_requests() && pending_.empty()) finish();
+}
+
+void Connection::sweep() {
+  const auto& limits = port_.limits;
+  const auto waited = port_.now - phase_since_;
+  const auto refuse = [&](std::string detail) {
+    port_.stats.requests_timed_out.fetch_add(1, std::memory_order_relaxed);
+    answer_problem(problem_of({408, "request_timeout", std::move(detail)}), nullptr);
+  };
+  if (phase_ == Phase::lingering && waited > kLingerTime) return close_now();
+  if (stalled_since_ && port_.now - *stalled_since_ > limits.write_timeout) {
+    port_.stats.readers_cut.fetch_add(1, std::memory_order_relaxed);
+    reset_on_close_ = true;
+    return close_now();
+  }
+  if (phase_ != Phase::open) return;
+  if (busy()) {
+    const bool left = input_ended_ && !local_address_.empty() &&
+                      port_.now - input_ended_at_ >= limits.half_close_grace;
+    if (left) close_now();
+    return;
+  }
+  if (gate_.reading_head()) {
+    if (waited > limits.head_timeout) refuse("the request's headers took too long to arrive");
+  } else if (gate_.reading_body()) {
+    const std::chrono::milliseconds earned(
+        gate_.body_bytes() * 1000 / std::max<std::size_t>(1, limits.body_bytes_per_second_min));
+    if (waited > limits.body_grace + earned) refuse("the request's body arrives too slowly");
+  } else if (outbound_.empty() && waited > limits.idle_timeout) {
+    finish();
+  }
+}
+
+void Connection::count_response(int status) {
+  const auto group = static_cast<std::size_t>(std::clamp(status / 100, 0, 5));
+  port_.stats.responses.at(group).fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace rp::rest

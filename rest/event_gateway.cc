@@ -1,0 +1,223 @@
+#include "rest/event_gateway.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "pipe/log.h"
+#include "rest/problem.h"
+#include "rest/text.h"
+
+namespace rp::rest {
+namespace {
+
+constexpr std::string_view kAllow = "GET, HEAD, POST, PUT, DELETE, PATCH";
+constexpr std::size_t kRequestIdMax = 128;
+
+/// The event's verb, or "" for a method that is no event.
+std::string_view verb_of(std::string_view method) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kVerbs = {{
+      {"GET", "get"},
+      {"POST", "post"},
+      {"PUT", "put"},
+      {"DELETE", "delete"},
+      {"PATCH", "patch"},
+      {"HEAD", "get"},
+  }};
+  for (const auto& [http, verb] : kVerbs) {
+    if (http == method) return verb;
+  }
+  return "";
+}
+
+/// Headers that concern this hop or that the gateway writes itself.
+bool handler_may_set(std::string_view name) {
+  static constexpr std::array<std::string_view, 12> kOurs = {"connection",
+                                                             "content-length",
+                                                             "content-type",
+                                                             "date",
+                                                             "keep-alive",
+                                                             "proxy-authenticate",
+                                                             "proxy-authorization",
+                                                             "te",
+                                                             "trailer",
+                                                             "transfer-encoding",
+                                                             "upgrade",
+                                                             "x-event-return-code"};
+  const auto same = [&](std::string_view ours) { return equals_ignoring_case(ours, name); };
+  // Which web pages may read an answer is this node's decision, not a remote handler's.
+  constexpr std::string_view kCors = "access-control-";
+  return std::none_of(kOurs.begin(), kOurs.end(), same) && !same("x-request-id") &&
+         !equals_ignoring_case(name.substr(0, kCors.size()), kCors);
+}
+
+bool never_forwarded(std::string_view lower_case_name) {
+  return lower_case_name == "cookie" || lower_case_name == "authorization" ||
+         lower_case_name == "proxy-authorization";
+}
+
+Problem bad_timeout() {
+  Problem problem;
+  problem.status = 400;
+  problem.code = "bad_request_timeout";
+  problem.detail = "Request-Timeout is not a positive number of seconds such as 2.5";
+  return problem;
+}
+
+/// Seconds as a decimal number greater than 0; nothing when it is anything else.
+std::optional<std::chrono::milliseconds> parse_timeout(std::string_view text,
+                                                       std::chrono::milliseconds most) {
+  double seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, seconds, std::chars_format::fixed);
+  if (text.empty() || ec != std::errc() || stop != end || !std::isfinite(seconds) || seconds <= 0)
+    return std::nullopt;
+  const auto most_seconds = std::chrono::duration<double>(most).count();
+  return std::chrono::ceil<std::chrono::milliseconds>(
+      std::chrono::duration<double>(std::min(seconds, most_seconds)));
+}
+
+/// Writes one call's answer into its exchange.
+class HttpReply final : public pipe::ReplySink {
+ public:
+  HttpReply(std::shared_ptr<Exchange> exchange, EventAddress::Side side, std::string request_id)
+      : exchange_(std::move(exchange)), side_(side), request_id_(std::move(request_id)) {}
+
+  void reply(pipe::ReplyHead head, std::string body) override {
+    if (!is_header_value(head.content_type)) return refuse_content_type();
+    exchange_->respond({http_head(head), std::move(body)});
+  }
+
+  void begin(pipe::ReplyHead head) override {
+    if (!is_header_value(head.content_type)) return refuse_content_type();
+    auto http = http_head(head);
+    for (auto& header : head.headers) {  // the length of a stream is the handler's to know
+      if (equals_ignoring_case(header.name, "content-length"))
+        http.headers.push_back({std::move(header.name), std::move(header.value)});
+    }
+    begun_ = true;
+    exchange_->begin(std::move(http));
+  }
+
+  void data(std::string piece) override { exchange_->write(std::move(piece)); }
+
+  void end() override { exchange_->end(); }
+
+  void fail(pipe::Failure failure) override {
+    const auto problem = problem_for(failure, side_, request_id_);
+    log(LogLevel::info, "rest", "a call failed",
+        {{"request_id", request_id_}, {"code", problem.code}, {"detail", problem.detail}});
+    if (begun_) return exchange_->abort();
+    exchange_->respond(to_response(problem, exchange_->request()));
+  }
+
+ private:
+  ResponseHead http_head(pipe::ReplyHead& head) const {
+    ResponseHead http;
+    http.content_type = std::move(head.content_type);
+    http.headers.reserve(2 + head.headers.size());
+    http.headers.push_back({"X-Event-Return-Code", std::to_string(head.code)});
+    http.headers.push_back({"X-Request-Id", request_id_});
+    for (auto& header : head.headers) {
+      if (handler_may_set(header.name)) http.headers.push_back({header.name, header.value});
+    }
+    return http;
+  }
+
+  void refuse_content_type() {
+    Problem problem;
+    problem.status = 500;
+    problem.code = "bad_content_type";
+    problem.detail = "the handler answered with a content type that holds a control byte";
+    problem.request_id = request_id_;
+    problem.may_have_run = true;
+    exchange_->respond(to_response(problem, exchange_->request()));
+  }
+
+  const std::shared_ptr<Exchange> exchange_;
+  const EventAddress::Side side_;
+  const std::string request_id_;
+  bool begun_ = false;
+};
+
+}  // namespace
+
+std::string make_request_id() {
+  thread_local std::mt19937_64 generator{[] {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32U) ^ device();
+  }()};
+  static constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
+  std::string id(26, '0');
+  std::uint64_t bits = generator();
+  for (std::size_t i = 0; i < id.size(); ++i) {
+    if (i == 12 || i == 24) bits = generator();  // 12 digits use 60 of 64 bits
+    id[i] = kDigits[bits & 31U];
+    bits >>= 5U;
+  }
+  return id;
+}
+
+std::string request_id_of(const Request& request) {
+  const auto given = request.header("x-request-id");
+  const auto sane = [](char c) {
+    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '.' ||
+           c == '_' || c == ':' || c == '-';
+  };
+  if (given && !given->empty() && given->size() <= kRequestIdMax &&
+      std::all_of(given->begin(), given->end(), sane))
+    return std::string(*given);
+  return make_request_id();
+}
+
+EventGateway::EventGateway(GatewayOptions options) : options_(std::move(options)) {}
+
+void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress address,
+                         pipe::EventTarget& target) const {
+  const Request& request = exchange->request();
+  const auto verb = verb_of(request.method());
+  if (verb.empty()) return exchange->respond(method_not_allowed(request, kAllow));
+
+  auto timeout = options_.call_timeout;
+  if (const auto given = request.header("request-timeout")) {
+    const auto parsed = parse_timeout(*given, options_.call_timeout_max);
+    if (!parsed) return exchange->respond(to_response(bad_timeout(), request));
+    timeout = *parsed;
+  }
+
+  pipe::Event event;
+  event.verb = verb;
+  event.noun = std::move(address.noun);
+  event.query = request.query();
+  event.request_id = request_id_of(request);
+  if (const auto type = request.header("content-type"))
+    event.content_type = type->substr(0, type->find(';'));
+  if (timeout > timeout.zero()) event.deadline = pipe::Clock::now() + timeout;
+  forward_headers(request, event.headers);
+
+  auto sink = std::make_shared<HttpReply>(exchange, address.side, event.request_id);
+  pipe::Origin origin{"", request.remote().address, request.remote().port};
+  auto body = exchange->take_body();
+  const auto control =
+      target.submit(std::move(event), std::move(body), std::move(origin), std::move(sink));
+  exchange->on_flushed([control](std::size_t bytes) { control->consumed(bytes); });
+  exchange->on_disconnect([control] { control->cancel(); });
+}
+
+void EventGateway::forward_headers(const Request& request, pipe::Headers& headers) const {
+  const auto& wanted = options_.forwarded_headers;
+  for (std::size_t i = 0; i < request.header_count(); ++i) {
+    const auto name = request.header_name(i);
+    if (never_forwarded(name) || std::find(wanted.begin(), wanted.end(), name) == wanted.end())
+      continue;
+    headers.push_back({std::string(name), std::string(request.header_value(i))});
+  }
+}
+
+}  // namespace rp::rest

@@ -1,0 +1,152 @@
+#include "rest/exchange.h"
+
+#include <utility>
+
+#include "rest/mailbox.h"
+
+namespace rp::rest {
+
+Exchange::Exchange(Request request, std::shared_ptr<Mailbox> mailbox, int fd,
+                   std::uint64_t connection_id)
+    : request_(std::move(request)),
+      mailbox_(std::move(mailbox)),
+      fd_(fd),
+      connection_id_(connection_id),
+      unsent_bytes_max_(mailbox_->stream_bytes_max()) {}
+
+Exchange::~Exchange() {
+  const bool unanswered = state_ == State::waiting || state_ == State::streaming;
+  if (unanswered && !disconnected()) mailbox_->orphan(fd_, connection_id_);
+}
+
+void Exchange::respond(Response response) {
+  std::function<void()> too_late;  // destroyed after the lock is released
+  std::function<void(std::size_t)> not_needed;
+  std::unique_lock lock(mutex_);
+  if (state_ != State::waiting) return;
+  outbox_.response = std::move(response);
+  too_late = std::exchange(on_disconnect_, nullptr);
+  not_needed = std::exchange(on_flushed_, nullptr);
+  silent_ = true;
+  state_ = State::complete;
+  schedule(std::move(lock));
+}
+
+void Exchange::begin(ResponseHead head) {
+  std::unique_lock lock(mutex_);
+  if (state_ != State::waiting) return;
+  outbox_.head = std::move(head);
+  state_ = State::streaming;
+  schedule(std::move(lock));
+}
+
+bool Exchange::write(std::string piece) {
+  std::unique_lock lock(mutex_);
+  if (state_ != State::streaming || disconnected()) return false;
+  if (piece.empty()) return true;
+  const bool fits = piece.size() <= unsent_bytes_max_ - unsent_bytes_;
+  if (fits) {
+    unsent_bytes_ += piece.size();
+    if (outbox_.pieces.empty()) {
+      outbox_.pieces = std::move(piece);
+    } else {
+      outbox_.pieces += piece;
+    }
+  } else {
+    state_ = State::aborted;
+    outbox_.aborted = true;
+  }
+  schedule(std::move(lock));
+  return fits;
+}
+
+void Exchange::end() {
+  std::function<void()> too_late;  // destroyed after the lock is released
+  std::unique_lock lock(mutex_);
+  if (state_ != State::streaming) return;
+  outbox_.ended = true;
+  too_late = std::exchange(on_disconnect_, nullptr);
+  state_ = State::complete;
+  schedule(std::move(lock));
+}
+
+void Exchange::abort() {
+  std::function<void()> too_late;  // destroyed after the lock is released
+  std::unique_lock lock(mutex_);
+  if (state_ != State::waiting && state_ != State::streaming) return;
+  outbox_.aborted = true;
+  too_late = std::exchange(on_disconnect_, nullptr);
+  state_ = State::aborted;
+  schedule(std::move(lock));
+}
+
+void Exchange::on_disconnect(std::function<void()> callback) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!disconnected()) {
+      if (state_ == State::waiting || state_ == State::streaming)
+        on_disconnect_ = std::move(callback);
+      return;
+    }
+  }
+  callback();
+}
+
+void Exchange::on_flushed(std::function<void(std::size_t)> callback) {
+  std::size_t untold = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    untold = std::exchange(untold_bytes_, 0);
+    if (!silent_) on_flushed_ = callback;
+  }
+  if (untold > 0) callback(untold);
+}
+
+void Exchange::schedule(std::unique_lock<std::mutex> lock) {
+  // An exchange that nobody listens to any more needs no trip; one on its way takes this along.
+  if (disconnected() || scheduled_) return;
+  scheduled_ = true;
+  lock.unlock();
+  mailbox_->ready(shared_from_this());
+}
+
+Exchange::Outbox Exchange::take_outbox() {
+  const std::lock_guard lock(mutex_);
+  scheduled_ = false;
+  return std::exchange(outbox_, Outbox{});
+}
+
+void Exchange::notify_disconnect() {
+  std::function<void()> callback;
+  std::function<void(std::size_t)> flushed;  // destroyed outside of the lock
+  {
+    const std::lock_guard lock(mutex_);
+    disconnected_.store(true, std::memory_order_release);
+    silent_ = true;
+    callback = std::exchange(on_disconnect_, nullptr);
+    flushed = std::exchange(on_flushed_, nullptr);
+  }
+  if (callback) callback();
+}
+
+void Exchange::notify_flushed(std::size_t bytes) {
+  std::function<void(std::size_t)> callback;
+  {
+    const std::lock_guard lock(mutex_);
+    unsent_bytes_ -= bytes;
+    callback = on_flushed_;
+    if (!callback) untold_bytes_ += bytes;
+  }
+  if (callback) callback(bytes);
+}
+
+void Exchange::forget_callbacks() {
+  std::function<void()> disconnect;  // destroyed outside of the lock
+  std::function<void(std::size_t)> flushed;
+  const std::lock_guard lock(mutex_);
+  silent_ = true;
+  disconnect = std::exchange(on_disconnect_, nullptr);
+  flushed = std::exchange(on_flushed_, nullptr);
+}
+
+}  // namespace rp::rest
