@@ -24,21 +24,27 @@ class Loader {
   }
 
   void defaults() {
+    LayerValues table;
     for (const Setting& setting : all_settings()) {
       if (!has(setting, config_.role)) continue;
       const std::string text(default_text(setting, config_.role));
       const auto items = is_list(setting) ? split_list(text) : std::vector<std::string>{text};
-      put({&setting, items, "default"}, Layer::built_in, {});
+      table.values.push_back({&setting, items, "default"});
     }
+    layer(std::move(table), Layer::built_in, {});
   }
 
   void layer(LayerValues from, Layer layer, const std::filesystem::path& base) {
-    for (Given& given : from.values) put(std::move(given), layer, base);
-    append(problems_, std::move(from.problems));
-    append(config_.warnings, std::move(from.warnings));
+    for (Given& given : from.values) put(std::move(given), layer, base, from.problems);
+    problems(std::move(from.problems));
+    std::move(from.warnings.begin(), from.warnings.end(), std::back_inserter(config_.warnings));
   }
 
-  void problems(std::vector<std::string> lines) { append(problems_, std::move(lines)); }
+  void problems(std::vector<Problem> found) {
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Problem& a, const Problem& b) { return a.position < b.position; });
+    for (Problem& problem : found) problems_.push_back(std::move(problem.line));
+  }
 
   Config finish() {
     derive();
@@ -48,17 +54,14 @@ class Loader {
   }
 
  private:
-  static void append(std::vector<std::string>& to, std::vector<std::string> lines) {
-    std::move(lines.begin(), lines.end(), std::back_inserter(to));
-  }
-
-  void put(Given given, Layer layer, const std::filesystem::path& base) {
+  void put(Given given, Layer layer, const std::filesystem::path& base,
+           std::vector<Problem>& found) {
     const Setting& setting = *given.setting;
     if (!has(setting, config_.role)) return;  // a flag of the other role cannot be parsed
-    if (auto problem = apply(setting, given.items, base, config_)) {
+    if (auto why = apply(setting, given.items, base, config_)) {
       const bool named = layer == Layer::file;  // elsewhere the origin is the setting's own name
-      problems_.push_back(given.origin + ": " + (named ? std::string(setting.key) + " = " : "") +
-                          *problem);
+      found.push_back({given.origin + ": " + (named ? std::string(setting.key) + " = " : "") + *why,
+                       given.position});
       return;
     }
     const auto slot = std::find_if(config_.values.begin(), config_.values.end(),

@@ -41,7 +41,7 @@ struct Effective {
   std::string key;                 ///< "log.level"
   std::vector<std::string> items;  ///< the texts that were given, or the default's
   Layer layer = Layer::built_in;
-  std::string origin;  ///< "flag --log-level", "node.toml:3:1", "RP_SERVER_BIND_PORT", "default"
+  std::string origin;  ///< "node.toml:3:1", "RP_SERVER_BIND_PORT", "default"
 };
 
 /// The settings of one node, complete and checked. Copies freely; nothing in it is a secret.

@@ -16,7 +16,7 @@ struct Overloaded : Functions... {
 template <class... Functions>
 Overloaded(Functions...) -> Overloaded<Functions...>;
 
-using Problem = std::optional<std::string>;
+using Refused = std::optional<std::string>;
 using Items = std::vector<std::string>;
 
 std::string in_quotes(std::string_view text) {
@@ -26,7 +26,7 @@ std::string in_quotes(std::string_view text) {
 
 /// One parser over all items of a list.
 template <class T, class Parse>
-Problem assign_list(std::vector<T>& to, const Items& items, Parse parse) {
+Refused assign_list(std::vector<T>& to, const Items& items, Parse parse) {
   std::vector<T> values;
   for (const std::string& item : items) {
     auto value = parse(item);
@@ -39,7 +39,7 @@ Problem assign_list(std::vector<T>& to, const Items& items, Parse parse) {
 
 /// One parser over the only item.
 template <class T, class Parse>
-Problem assign_one(T& to, const Items& items, Parse parse) {
+Refused assign_one(T& to, const Items& items, Parse parse) {
   if (items.size() != 1) return std::string("takes exactly one value");
   auto value = parse(items.front());
   if (!value) return in_quotes(items.front()) + ' ' + value.error().why;
@@ -68,11 +68,11 @@ Parsed<std::filesystem::path> parse_path(const std::string& text,
 }
 
 /// What went wrong while `kind` took `items`; the accepted values are added by apply().
-Problem assign(const Kind& kind, const Items& items, const std::filesystem::path& base,
+Refused assign(const Kind& kind, const Items& items, const std::filesystem::path& base,
                Config& config) {
   return std::visit(
       Overloaded{
-          [&](const kind::NodeName& k) -> Problem {
+          [&](const kind::NodeName& k) -> Refused {
             if (items.size() == 1 && items.front().empty()) {
               (config.*k.to).clear();
               return std::nullopt;
@@ -99,7 +99,7 @@ Problem assign(const Kind& kind, const Items& items, const std::filesystem::path
                                });
           },
           [&](const kind::Address& k) { return assign_one(config.*k.to, items, parse_host_port); },
-          [&](const kind::Addresses& k) -> Problem {
+          [&](const kind::Addresses& k) -> Refused {
             if (items.empty()) return std::string("is an empty list");
             return assign_list(config.*k.to, items, [](const std::string& t) -> Parsed<HostPort> {
               auto address = parse_host_port(t);
@@ -109,11 +109,11 @@ Problem assign(const Kind& kind, const Items& items, const std::filesystem::path
               return address;
             });
           },
-          [&](const kind::RestEndpoints& k) -> Problem {
+          [&](const kind::RestEndpoints& k) -> Refused {
             if (items.empty()) return std::string("is an empty list");
             return assign_list(config.*k.to, items, parse_rest_endpoint);
           },
-          [&](const kind::OptionalAddress& k) -> Problem {
+          [&](const kind::OptionalAddress& k) -> Refused {
             if (items.empty() || (items.size() == 1 && items.front().empty())) {
               (config.*k.to).reset();
               return std::nullopt;
@@ -124,7 +124,7 @@ Problem assign(const Kind& kind, const Items& items, const std::filesystem::path
             return problem;
           },
           [&](const kind::Words& k) { return assign_list(config.*k.to, items, k.parse); },
-          [&](const kind::Duration& k) -> Problem {
+          [&](const kind::Duration& k) -> Refused {
             std::int64_t ms = 0;
             auto problem =
                 assign_one(ms, items,
@@ -153,6 +153,8 @@ Problem assign(const Kind& kind, const Items& items, const std::filesystem::path
 std::string bytes_text(std::size_t bytes) {
   constexpr std::size_t kKiB = 1'024;
   constexpr std::size_t kMiB = kKiB * kKiB;
+  constexpr std::size_t kGiB = kMiB * kKiB;
+  if (bytes % kGiB == 0) return std::to_string(bytes / kGiB) + "GiB";
   if (bytes % kMiB == 0) return std::to_string(bytes / kMiB) + "MiB";
   if (bytes % kKiB == 0) return std::to_string(bytes / kKiB) + "KiB";
   return std::to_string(bytes);
@@ -164,7 +166,7 @@ std::string_view value_name(const Setting& setting) noexcept {
   return std::visit(
       Overloaded{
           [](const kind::NodeName&) -> std::string_view { return "NAME"; },
-          [](const kind::Path&) -> std::string_view { return "PATH"; },
+          [](const kind::Path& k) { return k.value_name; },
           [](const kind::IdentityFile&) -> std::string_view { return "FILE"; },
           [](const kind::Paths&) -> std::string_view { return "FILE_OR_DIR"; },
           [](const kind::Address&) -> std::string_view { return "HOST:PORT"; },

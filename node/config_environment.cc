@@ -124,8 +124,8 @@ void read_debug(const Sources& sources, LayerValues& result) {
   if (!text) return;
   const auto number = parse_count(*text);
   if (!number) {
-    result.problems.push_back("DEBUG: " + log_escaped(*text) +
-                              " is not a whole number; accepted: 0, or 1 for debug logs");
+    result.problems.push_back({"DEBUG: " + log_escaped(*text) +
+                               " is not a whole number; accepted: 0, or 1 for debug logs"});
   } else if (*number != 0) {
     result.values.push_back({find_setting("log.level"), {"debug"}, "DEBUG"});
   }
@@ -142,9 +142,9 @@ void read_handler_class(const Sources& sources, LayerValues& result) {
     result.values.push_back({find_setting("handlers"), {*text}, std::string(kHandlerClass)});
     return;
   }
-  result.problems.push_back(std::string(kHandlerClass) + ": " + log_escaped(*text) +
-                            " names a Python class; accepted: the path of a plugin (.so), as for "
-                            "--handlers, or leave it unset for the built-in demo");
+  result.problems.push_back({std::string(kHandlerClass) + ": " + log_escaped(*text) +
+                             " names a Python class; accepted: the path of a plugin (.so), as for "
+                             "--handlers, or leave it unset for the built-in demo"});
 }
 
 void warn_of_misspelt(const Sources& sources, LayerValues& result) {
@@ -154,7 +154,9 @@ void warn_of_misspelt(const Sources& sources, LayerValues& result) {
                       variable.starts_with("RP_STATSD_") || variable.starts_with("RP_CA_") ||
                       variable.starts_with("RP_EVENT_");
     if (!ours || std::find(known.begin(), known.end(), variable) != known.end()) continue;
-    const std::string suggestion = nearest(variable, known);
+    // The reference's documentation calls this variable by a name that its code never read.
+    const std::string suggestion =
+        variable == "RP_SERVER_BIND_IP" ? "RP_SERVER_BIND_INTERFACE" : nearest(variable, known);
     result.warnings.push_back("the variable " + log_escaped(variable) + " is unknown and ignored" +
                               (suggestion.empty() ? "" : "; did you mean " + suggestion + "?"));
   }
@@ -167,7 +169,7 @@ LayerValues read_flags(const Sources& sources) {
   for (const auto& [key, texts] : sources.flags) {
     const Setting* setting = find_setting(key);
     if (!setting) {
-      result.problems.push_back("--" + key + ": unknown setting");
+      result.problems.push_back({"--" + key + ": unknown setting"});
       continue;
     }
     std::vector<std::string> items;
@@ -232,8 +234,8 @@ NamedFile config_file(Role role, const Sources& sources) {
   if (looks_like_a_path(*text, ".toml")) return {*text, variable, {}};
   return {{},
           variable,
-          {variable + ": " + log_escaped(*text) +
-           " names a Python module; accepted: the path of a TOML file, as for --config"}};
+          {{variable + ": " + log_escaped(*text) +
+            " names a Python module; accepted: the path of a TOML file, as for --config"}}};
 }
 
 }  // namespace rp::node

@@ -9,12 +9,17 @@
 #include <toml++/toml.h>
 
 #include "node/config_layers.h"
+#include "node/config_values.h"
 
 namespace rp::node {
 namespace {
 
 std::string at(const std::string& file, const toml::source_region& region) {
   return file + ':' + std::to_string(region.begin.line) + ':' + std::to_string(region.begin.column);
+}
+
+Position position_of(const toml::source_region& region) {
+  return {region.begin.line, region.begin.column};
 }
 
 ValueType type_of(const toml::node& node) {
@@ -100,7 +105,11 @@ class Reader {
     const std::string nearest = nearest_key(path);
     line += nearest.empty() ? "; `restpipe config default` lists all settings"
                             : "; did you mean \"" + nearest + "\"?";
-    result_.problems.push_back(std::move(line));
+    problem(std::move(line), where);
+  }
+
+  void problem(std::string line, const toml::source_region& where) {
+    result_.problems.push_back({std::move(line), position_of(where)});
   }
 
   void take(const std::string& path, const toml::node& node, const toml::source_region& where) {
@@ -109,19 +118,19 @@ class Reader {
     const std::string origin = at(file_, where);
     if (!has(*setting, role_)) {
       const Role other = role_ == Role::server ? Role::client : Role::server;
-      result_.problems.push_back(origin + ": \"" + std::string(setting->key) +
-                                 "\" is a setting of a " + std::string(name(other)) +
-                                 " node, and this is a " + std::string(name(role_)));
-      return;
+      return problem(origin + ": \"" + std::string(setting->key) + "\" is a setting of a " +
+                         std::string(name(other)) + " node, and this is a " +
+                         std::string(name(role_)),
+                     where);
     }
     const auto [first, fresh] = seen_.emplace(setting, origin);
     if (!fresh) {
-      result_.problems.push_back(origin + ": \"" + std::string(setting->key) +
-                                 "\" is already set at " + first->second);
-      return;
+      return problem(
+          origin + ": \"" + std::string(setting->key) + "\" is also set at " + first->second,
+          where);
     }
     if (auto items = items_of(*setting, node, path)) {
-      result_.values.push_back({setting, std::move(*items), origin});
+      result_.values.push_back({setting, std::move(*items), origin, position_of(where)});
     }
   }
 
@@ -130,21 +139,22 @@ class Reader {
     std::vector<std::string> items;
     if (const auto* array = node.as_array(); array && is_list(setting)) {
       for (const toml::node& item : *array) {
-        if (!fits(setting, item, path)) return std::nullopt;
+        if (!fits(setting, item, path + " item")) return std::nullopt;
         items.push_back(scalar_text(item));
       }
       return items;
     }
     if (!fits(setting, node, path)) return std::nullopt;
+    if (is_list(setting)) return split_list(scalar_text(node));
     items.push_back(scalar_text(node));
     return items;
   }
 
   bool fits(const Setting& setting, const toml::node& node, const std::string& path) {
     if (takes(setting, type_of(node))) return true;
-    result_.problems.push_back(at(file_, node.source()) + ": " + path + " is " +
-                               std::string(type_word(node)) +
-                               "; accepted: " + accepted_text(setting));
+    problem(at(file_, node.source()) + ": " + path + " is " + std::string(type_word(node)) +
+                "; accepted: " + accepted_text(setting),
+            node.source());
     return false;
   }
 
@@ -168,7 +178,8 @@ LayerValues read_toml(Role role, std::string_view text, const std::string& name)
     return reader.take_result();
   } catch (const toml::parse_error& error) {
     LayerValues result;
-    result.problems.push_back(at(name, error.source()) + ": " + std::string(error.description()));
+    result.problems.push_back(
+        {at(name, error.source()) + ": " + std::string(error.description()), {}});
     return result;
   }
 }
@@ -176,7 +187,7 @@ LayerValues read_toml(Role role, std::string_view text, const std::string& name)
 LayerValues read_file(Role role, const std::filesystem::path& path, const std::string& named_by) {
   const auto refuse = [&](const std::string& why) {
     LayerValues result;
-    result.problems.push_back(path.string() + ": " + why + " (named by " + named_by + ')');
+    result.problems.push_back({path.string() + ": " + why + " (named by " + named_by + ')'});
     return result;
   };
   if (std::filesystem::is_directory(path)) return refuse("is a directory; accepted: a TOML file");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,17 +14,32 @@
 /// lists what it could not understand; none of them knows about precedence.
 namespace rp::node {
 
+/// Where in a file; zeros outside of one.
+struct Position {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+
+  friend auto operator<=>(const Position&, const Position&) = default;
+};
+
 /// One setting as one place gives it.
 struct Given {
   const Setting* setting;  ///< never null
   std::vector<std::string> items;
-  std::string origin;  ///< "flag --listen", "RESTPIPE_LISTEN", "node.toml:3:1"
+  std::string origin;  ///< "--listen", "RESTPIPE_LISTEN", "node.toml:3:1"
+  Position position = {};
+};
+
+/// Something wrong, as a whole line for the user; any of them stops the start.
+struct Problem {
+  std::string line;
+  Position position = {};
 };
 
 /// What one place holds.
 struct LayerValues {
   std::vector<Given> values;
-  std::vector<std::string> problems;  ///< each a whole line; any of them stops the start
+  std::vector<Problem> problems;
   std::vector<std::string> warnings;
 };
 
@@ -44,7 +61,7 @@ LayerValues read_reference_environment(Role role, const Sources& sources);
 struct NamedFile {
   std::optional<std::filesystem::path> path;
   std::string origin;
-  std::vector<std::string> problems;
+  std::vector<Problem> problems;
 };
 NamedFile config_file(Role role, const Sources& sources);
 

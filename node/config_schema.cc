@@ -40,7 +40,7 @@ const std::array kSettings{
     // clang-format off
     Setting{"name", kind::NodeName{&Config::name}, Applies::both, false, "", "", kNode,
             "name of this node; empty takes the one in its certificate"},
-    Setting{"identity", kind::Path{&Config::identity_dir}, Applies::both, false,
+    Setting{"identity", kind::Path{&Config::identity_dir, "DIR"}, Applies::both, false,
             "/var/lib/restpipe", "/var/lib/restpipe", kNode,
             "directory with this node's key and certificate and the CA certificate"},
     Setting{"identity_key_file", kind::IdentityFile{&Config::identity_key_file}, Applies::both, false,
@@ -55,7 +55,7 @@ const std::array kSettings{
     Setting{"identity_crl_file", kind::IdentityFile{&Config::identity_crl_file}, Applies::both, false,
             "crl.pem", "crl.pem", kNode,
             "revocation list, inside the identity directory; need not exist"},
-    Setting{"data", kind::Path{&Config::data_dir}, Applies::both, false, "", "", kNode,
+    Setting{"data", kind::Path{&Config::data_dir, "DIR"}, Applies::both, false, "", "", kNode,
             "directory for what survives a restart; empty keeps nothing"},
 
     Setting{"listen", kind::Address{&Config::listen}, Applies::server, false, "0.0.0.0:1234", "", kPipe,
@@ -84,7 +84,7 @@ const std::array kSettings{
     Setting{"rest_socket_mode", kind::Mode{&Config::rest_socket_mode}, Applies::both, false,
             "0660", "0660", kRest,
             "permissions of Unix sockets"},
-    Setting{"rest_token_file", kind::Path{&Config::rest_token_file}, Applies::both, true, "", "", kRest,
+    Setting{"rest_token_file", kind::Path{&Config::rest_token_file, "FILE"}, Applies::both, true, "", "", kRest,
             "file with a bearer token that every request must carry; empty asks for none"},
     Setting{"allow_host", kHosts, Applies::both, true, "", "", kRest,
             "Host header accepted beside this node's own addresses"},

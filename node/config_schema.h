@@ -20,6 +20,7 @@ struct NodeName {
 };
 struct Path {
   std::filesystem::path Config::*to;
+  std::string_view value_name;  ///< "DIR" or "FILE"
 };
 struct IdentityFile {
   std::filesystem::path Config::*to;  ///< joined to the identity directory

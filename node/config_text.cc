@@ -65,7 +65,10 @@ std::string default_file(Role role) {
     }
     const std::string fallback(default_text(*setting, role));
     const auto items = is_list(*setting) ? split_list(fallback) : std::vector{fallback};
-    out.append("\n# ").append(setting->help).append(".\n");
+    std::string sentence(setting->help);
+    if (sentence[0] >= 'a' && sentence[0] <= 'z')
+      sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
+    out.append("\n# ").append(sentence).append(".\n");
     out.append("# Accepted: ").append(accepted_text(*setting)).append(".\n");
     out.append("# ").append(word).append(" = ").append(toml_value(*setting, items)).append("\n");
   });

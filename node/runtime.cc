@@ -1,0 +1,257 @@
+#include "node/runtime.h"
+
+#include <cstdio>
+#include <sys/resource.h>
+#include <thread>
+#include <utility>
+
+#include "node/install_paths.h"
+#include "node/secret.h"
+#include "node/signals.h"
+#include "pipe/log.h"
+
+namespace rp::node {
+namespace {
+
+// A changed identity or CRL is noticed within this time without a signal; RELIABILITY asks that a
+// revoked pipe be cut within 60 s.
+constexpr std::chrono::seconds kIdentityPoll{5};
+
+handlers::Role handler_role(Role role) {
+  return role == Role::server ? handlers::Role::server : handlers::Role::client;
+}
+
+rest::GatewayOptions gateway_options(const Config& config) {
+  rest::GatewayOptions options;
+  options.call_timeout = config.call_timeout;
+  options.forwarded_headers = config.forward_headers;
+  return options;
+}
+
+/// Pipes, browsers and files share one table of descriptors: use what the system allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void respond(rest::Exchange& exchange, int status, std::string content_type, std::string body) {
+  rest::Response response;
+  response.head.status = status;
+  response.head.content_type = std::move(content_type);
+  response.body = std::move(body);
+  exchange.respond(std::move(response));
+}
+
+}  // namespace
+
+std::string software_name() { return std::string("restpipe/") + RP_VERSION; }
+
+Runtime::Runtime(const Config& config)
+    : config_(config),
+      statsd_(config_.statsd),
+      instruments_(config_.role, metrics_, statsd_),
+      identity_(config_, metrics_),
+      name_(config_.name.empty() ? identity_.name() : config_.name),
+      dispatch_observer_(instruments_),
+      dispatcher_({.workers = config_.worker_threads, .queued_max = config_.worker_queue_max},
+                  &dispatch_observer_),
+      plugins_(handler_role(config_.role), name_, dispatcher_),
+      logged_handlers_(dispatcher_),
+      gateway_(gateway_options(config_)) {
+  raise_descriptor_limit();
+  load_plugins();
+  for (std::size_t i = 0; i < config_.threads; ++i) {
+    threads_.push_back(std::make_unique<pipe::IoThread>());
+  }
+  waiting_ = WaitingCalls::create(threads_.front()->context(), {.wait = config_.connection_wait});
+}
+
+Runtime::~Runtime() = default;
+
+void Runtime::load_plugins() {
+  try {
+    for (const auto& path : config_.handlers) plugins_.load(path.string());
+    if (config_.handlers.empty()) plugins_.load(built_in_plugin().string());
+  } catch (const handlers::PluginRefused& e) {
+    throw StartupError(ExitCode::plugin_refused, e.what());
+  }
+}
+
+pipe::Pipe::Options Runtime::pipe_options() const {
+  pipe::Pipe::Options options;
+  options.node = name_;
+  options.software = software_name();
+  options.limits.calls_in_flight_max = static_cast<std::uint32_t>(config_.calls_in_flight_max);
+  options.limits.request_body_bytes_max = config_.body_bytes_max;
+  options.limits.session_window_bytes = static_cast<std::uint32_t>(config_.session_window_bytes);
+  options.heartbeat.interval = config_.heartbeat_interval;
+  options.heartbeat.timeout = config_.heartbeat_timeout;
+  options.handshake_timeout = config_.handshake_timeout;
+  return options;
+}
+
+rest::ServerOptions Runtime::rest_options() const {
+  rest::ServerOptions options;
+  options.endpoints = config_.rest;
+  options.unix_mode = config_.rest_socket_mode;
+  options.limits.body_bytes_max = config_.body_bytes_max;
+  options.limits.head_bytes_max = config_.rest_header_bytes_max;
+  options.limits.connections_max = config_.rest_connections_max;
+  options.limits.head_timeout = config_.rest_header_timeout;
+  options.limits.idle_timeout = config_.rest_idle_timeout;
+  options.guard.allowed_hosts = config_.allow_hosts;
+  options.guard.allowed_origins = config_.allow_origins;
+  if (!config_.rest_token_file.empty()) {
+    options.guard.bearer_token = read_secret(config_.rest_token_file);
+  }
+  return options;
+}
+
+void Runtime::add_common_routes(rest::Router& router, NodeEnd& end) {
+  router.exact("/healthz", {"GET"}, [](std::shared_ptr<rest::Exchange> exchange) {
+    respond(*exchange, 200, "application/json", Health::health_json());
+  });
+  router.exact("/readyz", {"GET"}, [this](std::shared_ptr<rest::Exchange> exchange) {
+    Health::Readiness readiness = health_.readiness();
+    respond(*exchange, readiness.ready ? 200 : 503, "application/json", std::move(readiness.json));
+  });
+  router.exact("/metrics", {"GET"}, [this](std::shared_ptr<rest::Exchange> exchange) {
+    respond(*exchange, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_.prometheus_text());
+  });
+  router.exact("/nodes", {"GET"}, [&end](std::shared_ptr<rest::Exchange> exchange) {
+    end.show_nodes(std::move(exchange));
+  });
+}
+
+int Runtime::run(NodeEnd& end) {
+  // Draining waits, and the main thread must stay free for a second signal.
+  std::jthread draining;
+  Signals signals(main_.get_executor(),
+                  {.drain = [&] { draining = std::jthread([this, &end] { drain(end); }); },
+                   .reload = [this, &end] { reload(end); }});
+  rest::Router router;
+  add_common_routes(router, end);
+  end.add_routes(router);
+  rest_ = std::make_unique<rest::Server>(
+      rest_options(),
+      [router = std::move(router)](std::shared_ptr<rest::Exchange> e) { router(e); });
+
+  const std::string ready = end.start();
+  std::string endpoints;
+  try {
+    for (const rest::Endpoint& endpoint : rest_->start()) {
+      endpoints += (endpoints.empty() ? "" : ",") + rest::to_string(endpoint);
+    }
+  } catch (const rest::ListenError& e) {
+    throw StartupError(ExitCode::cannot_listen, e.what());
+  }
+  export_metrics();
+  for (auto& thread : threads_) thread->start();
+  health_.set(Health::kStarting, false);
+  watch_identity(end);
+
+  std::printf("restpipe %s ready: name=%s %s rest=%s\n", std::string(name(config_.role)).c_str(),
+              name_.c_str(), ready.c_str(), endpoints.c_str());
+  std::fflush(stdout);
+  log(LogLevel::info, "node", "Node is up", {{"name", name_}, {"rest", endpoints}});
+
+  main_.run();
+  draining.join();
+  return stop();
+}
+
+void Runtime::watch_identity(NodeEnd& end) {
+  identity_timer_.expires_after(kIdentityPoll);
+  identity_timer_.async_wait([this, &end](boost::system::error_code ec) {
+    if (ec) return;
+    if (identity_.refresh()) end.identity_changed();
+    watch_identity(end);
+  });
+}
+
+void Runtime::reload(NodeEnd& end) {
+  if (identity_.refresh()) end.identity_changed();
+  try {
+    const Loaded fresh = reload_config(config_);
+    set_log_level(fresh.config.log_level);
+    log(LogLevel::info, "node", "Configuration and identity were read again");
+  } catch (const StartupError& e) {
+    log(LogLevel::error, "node", "The changed configuration is not usable; the last one stays",
+        {{"reason", e.what()}});
+  }
+}
+
+void Runtime::drain(NodeEnd& end) {
+  log(LogLevel::info, "node", "Draining");
+  const auto deadline = pipe::Clock::now() + config_.drain_timeout;
+  health_.set(Health::kDraining, true);
+  end.begin_drain();
+  waiting_->close(pipe::Errc::draining);
+  const bool clean = rest_->drain(config_.drain_timeout);
+  if (!clean) log(LogLevel::warning, "node", "Some requests were cut at the end of the drain");
+  end.finish_drain(deadline);
+  main_.stop();
+}
+
+int Runtime::stop() {
+  rest_->stop();
+  waiting_->close(pipe::Errc::stopped);
+  for (auto& thread : threads_) thread->stop();
+  const std::size_t stuck = dispatcher_.stop(std::chrono::milliseconds(0));
+  plugins_.stop(std::chrono::seconds(1), stuck > 0);
+  if (stuck > 0) {
+    // Their threads cannot be joined, so the ordinary way out would wait for them for ever.
+    log(LogLevel::warning, "node", "Handlers did not return; leaving them behind",
+        {{"threads", stuck}});
+    std::fflush(nullptr);
+    std::_Exit(static_cast<int>(ExitCode::ok));
+  }
+  // What the threads still hold refers to the node's end, which lives longer than this call.
+  rest_.reset();
+  threads_.clear();
+  log(LogLevel::info, "node", "Node is down");
+  return static_cast<int>(ExitCode::ok);
+}
+
+void Runtime::export_metrics() {
+  const rest::Stats& stats = rest_->stats();
+  const auto show = [this](std::string_view name, std::string_view help,
+                           const std::atomic<std::uint64_t>& value, Labels labels = {}) {
+    exported_.push_back(metrics_.callback(name, help, std::move(labels), [&value] {
+      return static_cast<double>(value.load(std::memory_order_relaxed));
+    }));
+  };
+  show("restpipe_rest_connections", "Open HTTP connections.", stats.connections_open);
+  show("restpipe_rest_connections_accepted_total", "HTTP connections accepted.",
+       stats.connections_accepted);
+  show("restpipe_rest_connections_refused_total", "HTTP connections over the cap.",
+       stats.connections_refused);
+  show("restpipe_rest_accept_errors_total", "Failed accepts, for example out of descriptors.",
+       stats.accept_errors);
+  show("restpipe_rest_requests_total", "Complete requests passed to a route.", stats.requests);
+  show("restpipe_rest_requests_in_flight", "Requests not yet answered.", stats.requests_in_flight);
+  show("restpipe_rest_requests_malformed_total", "Requests that broke HTTP framing.",
+       stats.requests_malformed);
+  show("restpipe_rest_requests_refused_total", "Requests refused by Host, Origin or token rules.",
+       stats.requests_refused);
+  show("restpipe_rest_requests_timed_out_total", "Requests that came too slowly.",
+       stats.requests_timed_out);
+  show("restpipe_rest_clients_left_total", "Clients that left before their answer.",
+       stats.clients_left);
+  show("restpipe_rest_received_bytes_total", "Bytes received by HTTP.", stats.bytes_received);
+  show("restpipe_rest_sent_bytes_total", "Bytes sent by HTTP.", stats.bytes_sent);
+  for (std::size_t c = 1; c < stats.responses.size(); ++c) {
+    show("restpipe_rest_responses_total", "HTTP responses by class.", stats.responses[c],
+         {{"class", std::to_string(c) + "xx"}});
+  }
+  exported_.push_back(metrics_.callback("restpipe_calls_waiting_for_a_pipe",
+                                        "Calls whose peer has no pipe at the moment.", {},
+                                        [this] { return static_cast<double>(waiting_->size()); }));
+  exported_.push_back(metrics_.callback(
+      "restpipe_handler_calls_in_flight", "Calls that local handlers have not answered.", {},
+      [this] { return static_cast<double>(dispatcher_.in_flight()); }));
+}
+
+}  // namespace rp::node
