@@ -202,7 +202,7 @@ int call(const Options& options) {
 void add_call_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("call", "Send one request through the local node");
-  command->add_option("METHOD_AND_URL", options->method_and_url, "[METHOD] URL or path")
+  command->add_option("URL", options->method_and_url, "[METHOD] URL or path")
       ->option_text("[METHOD] URL|PATH")
       ->required()
       ->expected(1, 2);

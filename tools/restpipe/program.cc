@@ -1,12 +1,16 @@
 #include "tools/restpipe/program.h"
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "node/escape.h"
 #include "node/exit_codes.h"
 #include "node/suggest.h"
 #include "tools/restpipe/commands.h"
@@ -54,17 +58,41 @@ std::string one_line(std::string text) {
   return text;
 }
 
-int report_usage(const CLI::App& app, const CLI::ParseError& error) {
-  std::string line = one_line(error.what());
-  if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error)) {
-    static_cast<void>(extras);
-    const std::string word = app.remaining(true).empty() ? "" : app.remaining(true).front();
-    line = "unknown argument " + word;
-    const std::string meant = suggestion(app, word);
-    if (!meant.empty()) line += "; did you mean " + meant + "?";
+/// What was wrong with the command line, in our own words where the parser's are unclear.
+std::string usage_line(const CLI::App& app, const CLI::ParseError& error) {
+  const bool lacks_or_exceeds = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                                dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (const auto unknown = app.remaining(true); lacks_or_exceeds && !unknown.empty()) {
+    const std::string meant = suggestion(app, unknown.front());
+    return "unknown argument " + node::logfmt_value(unknown.front()) +
+           (meant.empty() ? "" : "; did you mean " + meant + "?");
   }
-  std::cerr << "restpipe: " << line << " (see " << current_command(app) << " --help)\n";
+  const std::string text = one_line(error.what());
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return text.substr(0, text.find(':')) + ": takes exactly one value, once";
+  }
+  return text;
+}
+
+int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+  std::cerr << "restpipe: " << usage_line(app, error) << " (see " << current_command(app)
+            << " --help)\n";
   return static_cast<int>(ExitCode::usage);
+}
+
+/// The arguments after the program's name, last first as CLI11 takes them. It would read the next
+/// argument as the value of "--flag=", so that is split in two.
+std::vector<std::string> arguments(int argc, const char* const* argv) {
+  std::vector<std::string> result;
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    const bool empty_value = argument.starts_with("--") && argument.ends_with('=');
+    if (empty_value) argument.pop_back();
+    result.push_back(std::move(argument));
+    if (empty_value) result.emplace_back();
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
 }
 
 }  // namespace
@@ -92,7 +120,7 @@ int run_program(int argc, const char* const* argv, const Nodes& nodes) {
   add_version_command(app, exit_code);
   add_completion_command(app, exit_code);
   try {
-    app.parse(argc, argv);
+    app.parse(arguments(argc, argv));
     return exit_code;
   } catch (const CLI::Success& help) {  // --help and --version
     return app.exit(help);
