@@ -50,6 +50,7 @@ std::string software_name() { return std::string("restpipe/") + RP_VERSION; }
 
 Runtime::Runtime(const Config& config)
     : config_(config),
+      log_(config_.log_format, config_.log_level),
       statsd_(config_.statsd),
       instruments_(config_.role, metrics_, statsd_),
       identity_(config_, metrics_),
@@ -60,7 +61,9 @@ Runtime::Runtime(const Config& config)
       plugins_(handler_role(config_.role), name_, dispatcher_),
       logged_handlers_(dispatcher_),
       gateway_(gateway_options(config_)) {
+  disable_core_dumps();
   raise_descriptor_limit();
+  for (const std::string& warning : config_.warnings) log(LogLevel::warning, "config", warning);
   load_plugins();
   for (std::size_t i = 0; i < config_.threads; ++i) {
     threads_.push_back(std::make_unique<pipe::IoThread>());
@@ -152,8 +155,9 @@ int Runtime::run(NodeEnd& end) {
   health_.set(Health::kStarting, false);
   watch_identity(end);
 
-  std::printf("restpipe %s ready: name=%s %s rest=%s\n", std::string(name(config_.role)).c_str(),
-              name_.c_str(), ready.c_str(), endpoints.c_str());
+  std::printf("restpipe %s ready: name=%s %s rest=%s\n",
+              std::string(rp::node::name(config_.role)).c_str(), name_.c_str(), ready.c_str(),
+              endpoints.c_str());
   std::fflush(stdout);
   log(LogLevel::info, "node", "Node is up", {{"name", name_}, {"rest", endpoints}});
 
@@ -174,8 +178,12 @@ void Runtime::watch_identity(NodeEnd& end) {
 void Runtime::reload(NodeEnd& end) {
   if (identity_.refresh()) end.identity_changed();
   try {
-    const Loaded fresh = reload_config(config_);
-    set_log_level(fresh.config.log_level);
+    const Config fresh = reload_config(config_);
+    set_log_level(fresh.log_level);
+    for (const std::string& key : keys_needing_restart(config_, fresh)) {
+      log(LogLevel::warning, "node", "A changed setting takes effect at the next start",
+          {{"key", key}});
+    }
     log(LogLevel::info, "node", "Configuration and identity were read again");
   } catch (const StartupError& e) {
     log(LogLevel::error, "node", "The changed configuration is not usable; the last one stays",

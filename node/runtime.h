@@ -14,6 +14,7 @@
 #include "node/health.h"
 #include "node/identity_keeper.h"
 #include "node/instruments.h"
+#include "node/logging.h"
 #include "node/metrics.h"
 #include "node/observed_calls.h"
 #include "node/statsd.h"
@@ -94,6 +95,7 @@ class Runtime {
   int stop();
 
   const Config config_;
+  LogWriter log_;
   Registry metrics_;
   Statsd statsd_;
   Instruments instruments_;

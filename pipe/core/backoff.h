@@ -22,7 +22,8 @@ class Backoff {
   /// A wait between a tenth of the bound and the bound, which doubles with every call up to the
   /// cap. Not from zero: a refused connection must never become a busy loop.
   std::chrono::milliseconds next() {
-    const auto bound = std::min(options_.cap, options_.base * (1LL << doublings_));
+    const std::chrono::milliseconds doubled = options_.base * (1LL << doublings_);
+    const auto bound = std::min(options_.cap, doubled);
     if (bound < options_.cap) ++doublings_;
     std::uniform_int_distribution<std::int64_t> wait(bound.count() / 10, bound.count());
     return std::chrono::milliseconds(wait(random_));

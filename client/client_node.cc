@@ -1,0 +1,69 @@
+#include "client/client_node.h"
+
+#include <memory>
+#include <utility>
+
+#include <boost/json.hpp>
+
+#include "client/upstream.h"
+#include "node/nodes_page.h"
+#include "node/observed_calls.h"
+#include "node/runtime.h"
+#include "rest/address.h"
+#include "rest/problem.h"
+
+namespace rp::client {
+namespace {
+
+/// The thin end of a client node: its one pipe, and its /server/ routes.
+class ClientNode final : public node::NodeEnd {
+ public:
+  explicit ClientNode(node::Runtime& runtime)
+      : runtime_(runtime), upstream_(runtime), observed_(upstream_, runtime.instruments()) {}
+
+  void add_routes(rest::Router& router) override {
+    router.prefix("/server/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
+      auto address = rest::parse_event_address(exchange->request().path());
+      if (!address) {
+        exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
+        return;
+      }
+      runtime_.gateway().serve(exchange, std::move(*address), observed_);
+    });
+  }
+
+  void show_nodes(std::shared_ptr<rest::Exchange> exchange) override {
+    upstream_.with_pipe([this, exchange = std::move(exchange)](const pipe::Pipe* pipe) {
+      boost::json::array nodes;
+      if (pipe) nodes.push_back(node::describe(*pipe));
+      node::answer_nodes(*exchange, runtime_, std::move(nodes));
+    });
+  }
+
+  std::string start() override {
+    upstream_.start();
+    std::string servers;
+    for (const node::HostPort& server : runtime_.config().servers) {
+      servers += (servers.empty() ? "" : ",") + node::to_string(server);
+    }
+    return "server=" + servers;
+  }
+  void identity_changed() override { upstream_.cut_revoked(); }
+  void begin_drain() override { upstream_.begin_drain(); }
+  void finish_drain(pipe::Clock::time_point deadline) override { upstream_.finish_drain(deadline); }
+
+ private:
+  node::Runtime& runtime_;
+  Upstream upstream_;
+  node::ObservedPeer observed_;
+};
+
+}  // namespace
+
+int run(const node::Config& config) {
+  node::Runtime runtime(config);
+  ClientNode client(runtime);
+  return runtime.run(client);
+}
+
+}  // namespace rp::client

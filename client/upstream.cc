@@ -1,0 +1,260 @@
+#include "client/upstream.h"
+
+#include <exception>
+#include <random>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "pipe/log.h"
+
+namespace rp::client {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using pipe::Errc;
+using pipe::error_code;
+
+// A pipe that lived this long was healthy: the next failure starts from a short wait again.
+constexpr std::chrono::seconds kHealthyAfter{30};
+
+// TCP connect to one address; the handshake has its own limit.
+constexpr std::chrono::seconds kConnectTimeout{10};
+
+// After the deadline of a drain, a pipe that was told to close gets this long to do it.
+constexpr std::chrono::seconds kCloseWait{2};
+
+// What waiting calls of a client wait for: there is one peer only.
+const std::vector<std::string> kServerKey{"server"};
+
+void report(std::exception_ptr failure) {
+  if (!failure) return;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    log(LogLevel::error, "client", "Dialling ended by an exception", {{"reason", e.what()}});
+  }
+}
+
+/// Cancels `object`'s operation when the time is over; nothing happens once it is destroyed.
+template <class Object>
+class Timeout {
+ public:
+  Timeout(Object& object, asio::any_io_executor executor, std::chrono::milliseconds time)
+      : timer_(executor, time), alive_(std::make_shared<bool>(true)) {
+    timer_.async_wait([&object, alive = alive_](error_code ec) {
+      if (!ec && *alive) object.cancel();
+    });
+  }
+  ~Timeout() { *alive_ = false; }
+
+ private:
+  asio::steady_timer timer_;
+  std::shared_ptr<bool> alive_;
+};
+
+}  // namespace
+
+Upstream::Upstream(node::Runtime& runtime)
+    : runtime_(runtime),
+      thread_(*runtime.threads().front()),
+      backoff_({.base = runtime.config().reconnect_base, .cap = runtime.config().reconnect_cap},
+               std::random_device{}()),
+      pause_(thread_.context()) {
+  runtime_.health().set(node::Health::kNoPipe, true);
+}
+
+void Upstream::start() {
+  running_ = true;
+  asio::co_spawn(thread_.context(), run(), [this](std::exception_ptr failure) {
+    report(failure);
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+    ended_.notify_all();
+  });
+}
+
+asio::awaitable<void> Upstream::run() {
+  while (!leaving_) {
+    const auto started_at = pipe::Clock::now();
+    co_await connect_once();
+    if (leaving_) break;
+    if (pipe::Clock::now() - started_at >= kHealthyAfter) backoff_.reset();
+    pause_.expires_after(backoff_.next());
+    error_code ignored;
+    co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+/// Tries every address in order until one gave a pipe; serves that until it ends.
+asio::awaitable<void> Upstream::connect_once() {
+  for (const node::HostPort& server : runtime_.config().servers) {
+    runtime_.instruments().connect_started();
+    attempt_at_ = pipe::Clock::now();
+    log(LogLevel::info, "client", "Connecting", {{"server", node::to_string(server)}});
+    pipe::Result<tcp::socket> socket = co_await dial(server);
+    if (leaving_) co_return;
+    if (!socket) {
+      attempt_failed(server, socket.error().message());
+      continue;
+    }
+    co_await serve(std::move(*socket), server);
+    if (opened_ || leaving_) co_return;
+  }
+}
+
+asio::awaitable<pipe::Result<tcp::socket>> Upstream::dial(node::HostPort server) {
+  error_code ec;
+  tcp::resolver resolver(thread_.context());
+  tcp::resolver::results_type found;
+  {
+    const Timeout timeout(resolver, thread_.context().get_executor(),
+                          runtime_.config().resolve_timeout);
+    found = co_await resolver.async_resolve(server.host, std::to_string(server.port),
+                                            asio::redirect_error(asio::use_awaitable, ec));
+  }
+  if (ec) co_return ec;
+  tcp::socket socket(thread_.context());
+  {
+    const Timeout timeout(socket, thread_.context().get_executor(), kConnectTimeout);
+    co_await asio::async_connect(socket, found, asio::redirect_error(asio::use_awaitable, ec));
+  }
+  if (ec) co_return ec;
+  co_return socket;
+}
+
+asio::awaitable<void> Upstream::serve(tcp::socket socket, const node::HostPort& server) {
+  opened_ = false;
+  error_code why;
+  std::string detail;
+  {
+    pipe::Pipe pipe(std::move(socket), thread_, runtime_.identity().tls(), server.host,
+                    runtime_.pipe_options(), runtime_.handlers(), *this);
+    pipe_ = &pipe;
+    why = co_await pipe.run();
+    detail = pipe.detail();
+    pipe_ = nullptr;
+  }
+  if (opened_) {
+    pipe_lost(why);
+  } else if (!leaving_) {
+    attempt_failed(server, why.message() + (detail.empty() ? "" : ": " + detail));
+  }
+}
+
+void Upstream::attempt_failed(const node::HostPort& server, const std::string& reason) {
+  log(LogLevel::warning, "client", "Cannot connect",
+      {{"server", node::to_string(server)}, {"reason", reason}});
+  runtime_.instruments().connect_failed();
+  if (!first_failure_) first_failure_ = std::chrono::system_clock::now();
+  runtime_.plugins().connect_fail(failures_++, first_failure_);
+}
+
+void Upstream::pipe_lost(error_code why) {
+  set_target(nullptr);
+  runtime_.health().set(node::Health::kNoPipe, true);
+  runtime_.plugins().stop_hook(peer_);
+  log(LogLevel::warning, "client", "Pipe is down", {{"reason", why.message()}});
+  // A server that says that it is leaving is no error, as in the reference's orderly close.
+  if (leaving_ || why == Errc::draining) return;
+  runtime_.instruments().pipe_broken();
+  if (!first_failure_) first_failure_ = std::chrono::system_clock::now();
+  runtime_.plugins().connect_fail(failures_++, first_failure_);
+}
+
+error_code Upstream::pipe_admitted(pipe::Pipe& pipe) {
+  if (pipe.peer_revoked(runtime_.identity().tls()->identity())) return Errc::revoked;
+  return {};
+}
+
+void Upstream::pipe_opened(pipe::Pipe& pipe) {
+  opened_ = true;
+  log(LogLevel::info, "client", "Pipe is up",
+      {{"peer", pipe.peer().node},
+       {"address", pipe.peer().address},
+       {"software", pipe.peer_hello()->software}});
+  runtime_.instruments().connect_succeeded(pipe::Clock::now() - attempt_at_);
+  runtime_.plugins().connect_success(std::exchange(failures_, 0), first_failure_);
+  first_failure_.reset();
+  peer_ = {.name = pipe.peer().node, .address = pipe.peer().address, .port = pipe.peer().port};
+  runtime_.plugins().start_hook(peer_);
+  runtime_.health().set(node::Health::kNoPipe, false);
+  const auto target = pipe.target();
+  set_target(target);
+  runtime_.waiting().forward(kServerKey, *target);
+}
+
+void Upstream::pipe_draining(pipe::Pipe&, const pipe::Failure& reason) {
+  log(LogLevel::info, "client", "The server is leaving", {{"reason", reason.detail}});
+  set_target(nullptr);  // new calls wait for the next pipe
+  runtime_.health().set(node::Health::kNoPipe, true);
+}
+
+void Upstream::pipe_pinged(pipe::Pipe&) { runtime_.instruments().heartbeat_started(); }
+
+void Upstream::pipe_ponged(pipe::Pipe&, pipe::Clock::duration round_trip) {
+  runtime_.instruments().heartbeat_answered(round_trip);
+}
+
+void Upstream::set_target(std::shared_ptr<pipe::EventTarget> target) {
+  const std::lock_guard lock(mutex_);
+  target_ = std::move(target);
+}
+
+std::shared_ptr<pipe::EventTarget> Upstream::target() const {
+  const std::lock_guard lock(mutex_);
+  return target_;
+}
+
+std::shared_ptr<pipe::CallControl> Upstream::submit(pipe::Event event, std::string body,
+                                                    pipe::Origin origin,
+                                                    std::shared_ptr<pipe::ReplySink> sink) {
+  if (const auto server = target()) {
+    return server->submit(std::move(event), std::move(body), std::move(origin), std::move(sink));
+  }
+  auto control = runtime_.waiting().add(kServerKey, std::move(event), std::move(body),
+                                        std::move(origin), std::move(sink));
+  // The pipe may have opened just before the wait began.
+  if (const auto server = target()) runtime_.waiting().forward(kServerKey, *server);
+  return control;
+}
+
+void Upstream::with_pipe(std::function<void(const pipe::Pipe*)> f) {
+  thread_.post([this, f = std::move(f)] { f(pipe_ && pipe_->is_open() ? pipe_ : nullptr); });
+}
+
+void Upstream::cut_revoked() {
+  thread_.post([this, tls = runtime_.identity().tls()] {
+    if (!pipe_ || !pipe_->is_open() || !pipe_->peer_revoked(tls->identity())) return;
+    log(LogLevel::warning, "client", "The server's certificate has been revoked");
+    pipe_->goodbye({Errc::revoked, make_error_code(Errc::revoked).message()}, /*drain=*/false);
+  });
+}
+
+void Upstream::begin_drain() {
+  leaving_ = true;
+  thread_.post([this] {
+    pause_.cancel();
+    if (pipe_) pipe_->goodbye({Errc::draining, "the client is shutting down"}, /*drain=*/true);
+  });
+}
+
+bool Upstream::wait_until_ended(pipe::Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  return ended_.wait_until(lock, deadline, [this] { return !running_; });
+}
+
+void Upstream::finish_drain(pipe::Clock::time_point deadline) {
+  if (wait_until_ended(deadline)) return;
+  thread_.post([this] {
+    if (pipe_) pipe_->close(Errc::stopped);
+  });
+  wait_until_ended(pipe::Clock::now() + kCloseWait);
+}
+
+}  // namespace rp::client

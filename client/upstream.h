@@ -1,0 +1,82 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "node/runtime.h"
+#include "pipe/core/backoff.h"
+#include "pipe/pipe.h"
+
+namespace rp::client {
+
+/// The pipe to the server, kept open for good: dials the configured addresses in order, and after
+/// every loss dials again with growing, jittered waits.
+///
+/// As an event target it is the server: events that come while there is no pipe wait for one.
+class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
+ public:
+  /// The runtime outlives this object. All of it happens on the first I/O thread.
+  explicit Upstream(node::Runtime& runtime);
+
+  /// Begins to dial. Once.
+  void start();
+
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
+                                            pipe::Origin origin,
+                                            std::shared_ptr<pipe::ReplySink> sink) override;
+
+  /// Closes the pipe if the server's certificate has been revoked.
+  void cut_revoked();
+  void begin_drain();
+  void finish_drain(pipe::Clock::time_point deadline);
+
+  /// Runs `f` on the pipe's thread with the pipe, or null when there is none.
+  void with_pipe(std::function<void(const pipe::Pipe*)> f);
+
+ private:
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> connect_once();
+  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket,
+                                     const node::HostPort& server);
+  boost::asio::awaitable<pipe::Result<boost::asio::ip::tcp::socket>> dial(node::HostPort server);
+  void attempt_failed(const node::HostPort& server, const std::string& reason);
+  void pipe_lost(pipe::error_code why);
+  void set_target(std::shared_ptr<pipe::EventTarget> target);
+  std::shared_ptr<pipe::EventTarget> target() const;
+  bool wait_until_ended(pipe::Clock::time_point deadline);
+
+  pipe::error_code pipe_admitted(pipe::Pipe& pipe) override;
+  void pipe_opened(pipe::Pipe& pipe) override;
+  void pipe_draining(pipe::Pipe& pipe, const pipe::Failure& reason) override;
+  void pipe_pinged(pipe::Pipe& pipe) override;
+  void pipe_ponged(pipe::Pipe& pipe, pipe::Clock::duration round_trip) override;
+
+  node::Runtime& runtime_;
+  pipe::IoThread& thread_;
+  pipe::Backoff backoff_;
+  boost::asio::steady_timer pause_;
+  pipe::Pipe* pipe_ = nullptr;      // the one that is being served; touched on the thread only
+  bool opened_ = false;             // its HELLO has come
+  handlers::PluginSet::Peer peer_;  // the server of the last pipe, as plugins know it
+  pipe::Clock::time_point attempt_at_;
+  std::uint64_t failures_ = 0;  // since the last success
+  std::optional<std::chrono::system_clock::time_point> first_failure_;
+  std::atomic<bool> leaving_{false};
+
+  mutable std::mutex mutex_;                   // guards the rest
+  std::shared_ptr<pipe::EventTarget> target_;  // null while there is no pipe
+  std::condition_variable ended_;
+  bool running_ = false;
+};
+
+}  // namespace rp::client

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "node/waiting_calls.h"
+#include "pipe/event.h"
+#include "server/registry.h"
+
+namespace rp::server {
+
+/// The host part of a URL as a target for events: an identity that is connected or known, an IPv4
+/// address, or a DNS name. An address or DNS name finds the one client that is connected from
+/// there; several are an error that names them, none is waited for.
+class ClientLookup {
+ public:
+  /// References outlive this object and its lookups, which run on `context`.
+  ClientLookup(Registry& registry, node::WaitingCalls& waiting, boost::asio::io_context& context,
+               std::chrono::milliseconds resolve_timeout)
+      : registry_(registry),
+        waiting_(waiting),
+        context_(context),
+        resolve_timeout_(resolve_timeout) {}
+
+  /// The client that the host names; safe from any thread. It looks the host up when it is used.
+  std::shared_ptr<pipe::EventTarget> target(std::string host);
+
+ private:
+  class Host;
+  class ResolvingCall;
+
+  /// Those connected from one of the addresses, or who may yet connect.
+  std::shared_ptr<pipe::CallControl> submit_to(std::vector<std::string> addresses,
+                                               pipe::Event event, std::string body,
+                                               pipe::Origin origin,
+                                               std::shared_ptr<pipe::ReplySink> sink);
+
+  Registry& registry_;
+  node::WaitingCalls& waiting_;
+  boost::asio::io_context& context_;
+  const std::chrono::milliseconds resolve_timeout_;
+};
+
+}  // namespace rp::server

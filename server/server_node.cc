@@ -1,0 +1,80 @@
+#include "server/server_node.h"
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include <boost/json.hpp>
+
+#include "node/nodes_page.h"
+#include "node/observed_calls.h"
+#include "node/runtime.h"
+#include "rest/address.h"
+#include "rest/problem.h"
+#include "server/client_lookup.h"
+#include "server/pipe_server.h"
+#include "server/registry.h"
+
+namespace rp::server {
+namespace {
+
+/// The thin end of a server node: the pipes it accepts, and its /client/ routes.
+class ServerNode final : public node::NodeEnd {
+ public:
+  explicit ServerNode(node::Runtime& runtime)
+      : runtime_(runtime),
+        pipes_(runtime, registry_),
+        lookup_(registry_, runtime.waiting(), runtime.threads().front()->context(),
+                runtime.config().resolve_timeout) {}
+
+  void add_routes(rest::Router& router) override {
+    router.prefix("/client/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
+      auto address = rest::parse_event_address(exchange->request().path());
+      if (!address) {
+        exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
+        return;
+      }
+      const auto client = lookup_.target(address->host);
+      node::ObservedPeer observed(*client, runtime_.instruments());
+      runtime_.gateway().serve(exchange, std::move(*address), observed);
+    });
+  }
+
+  void show_nodes(std::shared_ptr<rest::Exchange> exchange) override {
+    struct Listing {
+      std::mutex mutex;
+      boost::json::array nodes;
+    };
+    auto listing = std::make_shared<Listing>();
+    pipes_.for_each_pipe(
+        [listing](pipe::Pipe& pipe) {
+          boost::json::object node = node::describe(pipe);
+          const std::lock_guard lock(listing->mutex);
+          listing->nodes.push_back(std::move(node));
+        },
+        [this, listing, exchange = std::move(exchange)] {
+          node::answer_nodes(*exchange, runtime_, std::move(listing->nodes));
+        });
+  }
+
+  std::string start() override { return "pipe=" + pipes_.start(); }
+  void identity_changed() override { pipes_.cut_revoked(); }
+  void begin_drain() override { pipes_.begin_drain(); }
+  void finish_drain(pipe::Clock::time_point deadline) override { pipes_.finish_drain(deadline); }
+
+ private:
+  node::Runtime& runtime_;
+  Registry registry_;
+  PipeServer pipes_;
+  ClientLookup lookup_;
+};
+
+}  // namespace
+
+int run(const node::Config& config) {
+  node::Runtime runtime(config);
+  ServerNode server(runtime);
+  return runtime.run(server);
+}
+
+}  // namespace rp::server
