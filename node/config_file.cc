@@ -78,7 +78,7 @@ class Reader {
       const std::string path = prefix + std::string(key.str());
       const auto* section = node.as_table();
       if (section && !find_setting(path)) {
-        if (section->empty() || !is_section(path)) {
+        if (!is_section(path)) {
           unknown(path, key.source());
         } else {
           walk(*section, path + '.');

@@ -51,7 +51,7 @@ Parsed<std::uint64_t> parse_count(std::string_view text) {
 
 Parsed<std::uint64_t> parse_bytes(std::string_view text) {
   auto [digits, unit] = split_unit(text);
-  if (unit.starts_with(' ')) unit.remove_prefix(1);
+  if (unit.size() > 1 && unit.front() == ' ') unit.remove_prefix(1);
   std::uint64_t factor = 1;
   if (unit == "KiB") {
     factor = 1'024;

@@ -35,9 +35,13 @@ std::string escaped(std::string_view text, bool quotes) {
   return out;
 }
 
-std::string number(double value) {
+/// Shortest form that reads back; `plain` leaves out exponents, for bounds between 0.0001 and 60.
+std::string number(double value, bool plain = false) {
   std::array<char, 32> buffer;
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  char* const last = buffer.data() + buffer.size();
+  const auto [end, error] =
+      plain ? std::to_chars(buffer.data(), last, value, std::chars_format::fixed)
+            : std::to_chars(buffer.data(), last, value);
   assert(error == std::errc());
   static_cast<void>(error);
   return {buffer.data(), end};
@@ -70,7 +74,7 @@ void append_histogram(std::string& out, std::string_view name, const std::string
     cumulative += snapshot.buckets[i];
     const bool last = i == Histogram::kBoundsUs.size();
     const std::string bound =
-        last ? "+Inf" : number(static_cast<double>(Histogram::kBoundsUs[i]) / 1e6);
+        last ? "+Inf" : number(static_cast<double>(Histogram::kBoundsUs[i]) / 1e6, true);
     append_sample(out, name, "_bucket", labels + separator + "le=\"" + bound + '"',
                   std::to_string(cumulative));
   }
