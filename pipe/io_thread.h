@@ -47,16 +47,18 @@ class IoThread final : public HomeThread {
  private:
   void run_posted();
 
-  boost::asio::io_context context_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   Scratch scratch_;
-  std::thread thread_;
 
   std::mutex mutex_;          // guards the three below
   std::vector<Task> posted_;  // waits for the loop
   bool woken_ = false;        // run_posted() is on its way
   bool stopped_ = false;
   std::vector<Task> running_;  // used on the thread only; kept for its memory
+
+  // Below what suspended coroutines may still use while the context destroys them.
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::thread thread_;
 };
 
 }  // namespace rp::pipe

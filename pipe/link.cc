@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -50,7 +51,9 @@ asio::awaitable<error_code> Link::handshake(Clock::time_point deadline) {
     timer_ended = true;
     if (!ec) {
       timed_out = true;
-      socket_.cancel(ec);
+      // Not cancel(): that would miss a wait that has just ended, and the next one would be
+      // endless.
+      socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ec);
     }
     finished_.cancel();
   });
@@ -81,6 +84,7 @@ asio::awaitable<error_code> Link::handshake(Clock::time_point deadline) {
     error_code ignored;
     co_await finished_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
+  if (closed_) co_return why_;
   co_return timed_out ? make_error_code(Errc::handshake_timeout) : result;
 }
 
@@ -201,7 +205,7 @@ void Link::flush() {
     send_records();
   }
   send_records();  // what TLS itself had to say
-  if (!closed_ && session_->drained()) close(Errc::draining);
+  if (!closed_ && unsent_.empty() && session_->drained()) close(Errc::draining);
 }
 
 /// Offers the scratch records to the socket and keeps what it does not take.
@@ -217,7 +221,7 @@ void Link::send_records() {
     } else if (errno == EAGAIN) {
       break;
     } else if (errno != EINTR) {
-      return close(last_error());
+      return close_after_failed_send(last_error());
     }
   }
   if (sent < records.size()) {
@@ -243,6 +247,7 @@ void Link::arm_write() {
   socket_.async_wait(asio::ip::tcp::socket::wait_write, tracked([this](error_code) {
                        write_armed_ = false;
                        if (closed_) return;
+                       busy_ = true;
                        thread_.scratch().cipher_out = std::exchange(unsent_, {});
                        const std::size_t before = thread_.scratch().cipher_out.size();
                        const auto since = unsent_since_;
@@ -250,6 +255,7 @@ void Link::arm_write() {
                        if (unsent_.size() == before) unsent_since_ = since;  // it took nothing
                        flush();
                        arm_timer();
+                       busy_ = false;
                      }));
 }
 
@@ -287,17 +293,26 @@ void Link::wake() {
   wake_posted_ = true;
   asio::post(thread_.context(), [this, done = tracked([](error_code) {})]() mutable {
     wake_posted_ = false;
+    busy_ = true;
     flush();
     arm_timer();
+    busy_ = false;
     done({});
   });
 }
 
+/// A peer that has gone may have said why, in bytes that wait in the socket.
+void Link::close_after_failed_send(error_code why) {
+  thread_.scratch().cipher_out.clear();
+  if (receive()) close(why);
+}
+
 /// Offers the socket what the session still has to say, such as a GOODBYE that names the reason.
 void Link::say_last_word() {
-  std::string& records = thread_.scratch().cipher_out;
-  std::string& frames = thread_.scratch().plain_out;
-  frames.clear();
+  // Buffers of its own: whoever closes this link may be in the midst of another one's callback. In
+  // a callback of ours, the scratch may hold an alert of TLS.
+  std::string records = busy_ ? std::exchange(thread_.scratch().cipher_out, {}) : std::string();
+  std::string frames;
   session_->produce(frames, kBatchBytes, Clock::now());
   tls_.feed({}, records);
   if (!tls_.write(frames)) tls_.close_notify();
@@ -305,7 +320,6 @@ void Link::say_last_word() {
   if (unsent_.empty()) {
     ::send(socket_.native_handle(), records.data(), records.size(), MSG_NOSIGNAL);
   }
-  records.clear();
 }
 
 void Link::close(error_code why) {

@@ -42,7 +42,8 @@ class Link {
 
   /// The session has output, or an earlier wake_at(), of which the link does not know yet.
   void wake();
-  /// Ends carry() with `why`, after what the session has to say has been offered to the socket.
+  /// Ends handshake() or carry() with `why`, after what the session has to say has been offered to
+  /// the socket.
   void close(error_code why);
 
   TlsEngine& tls() { return tls_; }
@@ -61,6 +62,7 @@ class Link {
   void arm_write();
   void arm_timer();
   void on_timer();
+  void close_after_failed_send(error_code why);
   void finish_if_idle();
 
   /// Counts an operation under way, so that carry() returns only after the last of them.
@@ -90,7 +92,7 @@ class Link {
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool wake_posted_ = false;
-  bool busy_ = false;  // inside a callback that flushes at its end
+  bool busy_ = false;  // inside a callback, which flushes at its end; the scratch buffers are ours
   bool closed_ = false;
   int operations_ = 0;
   error_code why_;

@@ -38,27 +38,27 @@ class Pipe::Call final : public CallControl, public std::enable_shared_from_this
     if (!anchor_->session) {
       return sink->fail({Errc::peer_unavailable, "the pipe is gone; the handler has not run"});
     }
-    const Result<CallId> id = anchor_->session->call(event, std::move(body), sink, Clock::now());
-    if (id) {
-      id_ = *id;
+    const Result<CallTicket> ticket =
+        anchor_->session->call(event, std::move(body), sink, Clock::now());
+    if (ticket) {
+      ticket_ = *ticket;
       return;
     }
-    std::string detail = id.error() == Errc::malformed_frame ? check(event) : std::string();
-    if (detail.empty()) detail = id.error().message();
-    sink->fail({static_cast<Errc>(id.error().value()), std::move(detail)});
+    std::string detail = ticket.error() == Errc::malformed_frame ? check(event) : std::string();
+    if (detail.empty()) detail = ticket.error().message();
+    sink->fail({static_cast<Errc>(ticket.error().value()), std::move(detail)});
   }
 
   void cancel() override {
     at_home([](Call& call) {
       call.cancelled_ = true;
-      if (call.anchor_->session && call.id_ != 0) call.anchor_->session->cancel(call.id_);
-      call.id_ = 0;
+      if (call.anchor_->session) call.anchor_->session->cancel(call.ticket_);
     });
   }
 
   void consumed(std::size_t bytes) override {
     at_home([bytes](Call& call) {
-      if (call.anchor_->session && call.id_ != 0) call.anchor_->session->consumed(call.id_, bytes);
+      if (call.anchor_->session) call.anchor_->session->consumed(call.ticket_, bytes);
     });
   }
 
@@ -70,11 +70,28 @@ class Pipe::Call final : public CallControl, public std::enable_shared_from_this
   }
 
   const std::shared_ptr<Anchor> anchor_;
-  CallId id_ = 0;
+  CallTicket ticket_;
   bool cancelled_ = false;
 };
 
 class Pipe::Target final : public EventTarget {
+  /// An event on its way to the I/O thread. A thread that has stopped destroys it instead of
+  /// running it, and then the one who waits hears so.
+  struct Submission {
+    std::shared_ptr<Call> call;
+    Event event;
+    std::string body;
+    std::shared_ptr<ReplySink> sink;
+
+    Submission(std::shared_ptr<Call> c, Event e, std::string b, std::shared_ptr<ReplySink> s)
+        : call(std::move(c)), event(std::move(e)), body(std::move(b)), sink(std::move(s)) {}
+    Submission(Submission&&) noexcept = default;
+    ~Submission() {
+      if (sink) sink->fail({Errc::stopped, "this node is shutting down; the handler has not run"});
+    }
+    void operator()() { call->start(event, std::move(body), std::exchange(sink, nullptr)); }
+  };
+
  public:
   explicit Target(std::shared_ptr<Anchor> anchor) : anchor_(std::move(anchor)) {}
 
@@ -85,10 +102,7 @@ class Pipe::Target final : public EventTarget {
       call->start(event, std::move(body), std::move(sink));
       return call;
     }
-    anchor_->thread.post(
-        [call, event = std::move(event), body = std::move(body), sink = std::move(sink)]() mutable {
-          call->start(event, std::move(body), std::move(sink));
-        });
+    anchor_->thread.post(Submission(call, std::move(event), std::move(body), std::move(sink)));
     return call;
   }
 
@@ -134,6 +148,8 @@ asio::awaitable<error_code> Pipe::run() {
     session_->goodbye({static_cast<Errc>(refused.value()), refused.message()}, /*drain=*/false);
   }
   const error_code why = co_await link_.carry(*session_);
+  detail_ = session_->end_detail();
+  if (detail_.empty()) detail_ = link_.tls().failure_reason();
   anchor_->session = nullptr;
   session_->end();
   co_return refused ? refused : why;

@@ -52,6 +52,24 @@ std::string last_reason(const SSL* ssl) {
   return reason ? reason : "the connection broke during the TLS handshake";
 }
 
+/// Whether the peer's alert says that it does not accept our certificate.
+bool is_refusal(unsigned long code) {
+  switch (ERR_GET_REASON(code)) {
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 /// The BIO between OpenSSL and the bytes of the moment: reads from the engine's input, appends to
@@ -190,7 +208,8 @@ Result<std::size_t> TlsEngine::read(char* to, std::size_t bytes_max) {
     case SSL_ERROR_ZERO_RETURN:
       return error_code(boost::asio::error::eof);
     default:
-      return Errc::link_lost;
+      reason_ = last_reason(ssl_);
+      return is_refusal(ERR_peek_last_error()) ? Errc::bad_identity : Errc::link_lost;
   }
 }
 

@@ -55,7 +55,7 @@ class TlsEngine {
   Result<bool> handshake();
   /// What the last feed() brought and nothing has used yet.
   std::string_view unread() const { return in_; }
-  /// After a failed handshake: OpenSSL's reason, safe to log.
+  /// After a failed handshake or read: OpenSSL's reason, safe to log; "" if there is none.
   const std::string& failure_reason() const { return reason_; }
   /// After the handshake: who the peer is by its certificate.
   certs::PeerIdentity peer() const;
@@ -63,7 +63,8 @@ class TlsEngine {
   bool peer_revoked(const certs::Identity& identity) const;
 
   /// Decrypts into `to`; 0 when more input is needed; asio::error::eof after the peer's
-  /// close_notify, link_lost for a broken record.
+  /// close_notify, bad_identity for an alert by which the peer refuses our certificate; link_lost
+  /// for a broken record.
   Result<std::size_t> read(char* to, std::size_t bytes_max);
   /// Encrypts all of `plain`.
   error_code write(std::string_view plain);

@@ -10,6 +10,7 @@ namespace v1 = restpipe::v1;
 namespace {
 
 constexpr std::size_t kDetailBytesMax = 1024;
+constexpr std::uint32_t kWindowBytesMax = 0x7fffffff;
 constexpr int kFeaturesMax = 32;
 constexpr std::size_t kFeatureBytesMax = 64;
 constexpr std::size_t kNameBytesMax = 256;
@@ -37,6 +38,12 @@ void set_error(const Failure& failure, v1::Error* error) {
   error->set_detail(failure.detail.substr(0, kDetailBytesMax));
 }
 
+/// Also false where there is none: an error without a number would be no error.
+bool valid(const v1::Error& error) {
+  return error.code() >= 1 && error.code() <= kErrorCodeMax &&
+         error.detail().size() <= kDetailBytesMax;
+}
+
 bool is_empty_or(std::string_view value, std::size_t bytes) {
   return value.empty() || value.size() == bytes;
 }
@@ -48,7 +55,8 @@ bool valid(const v1::Hello& m) {
   return features && m.version_min() >= 1 && m.version_min() <= m.version_max() &&
          m.node().size() <= kNameBytesMax && m.software().size() <= kNameBytesMax &&
          m.calls_in_flight_max() >= 1 && m.calls_in_flight_max() <= kCallsInFlightMax &&
-         m.stream_window_bytes() <= 0x7fffffff && m.session_window_bytes() <= 0x7fffffff &&
+         m.stream_window_bytes() <= kWindowBytesMax &&
+         m.session_window_bytes() <= kWindowBytesMax &&
          is_empty_or(m.session_id(), kSessionIdBytes) &&
          is_empty_or(m.resume_secret(), kResumeSecretBytes);
 }
@@ -125,9 +133,7 @@ Result<Hello> decode_hello(std::string_view payload) {
 
 Result<Goodbye> decode_goodbye(std::string_view payload) {
   v1::Goodbye m;
-  if (!parse(m, payload) || m.reason().detail().size() > kDetailBytesMax) {
-    return Errc::malformed_frame;
-  }
+  if (!parse(m, payload) || !valid(m.reason())) return Errc::malformed_frame;
   return Goodbye{{static_cast<Errc>(m.reason().code()), m.reason().detail()},
                  m.drain(),
                  std::chrono::milliseconds(m.retry_after_ms())};
@@ -141,13 +147,14 @@ Result<std::uint64_t> decode_ack(std::string_view payload) {
 
 Result<std::uint32_t> decode_credit(std::string_view payload) {
   v1::Credit m;
-  if (!parse(m, payload) || m.bytes() == 0) return Errc::malformed_frame;
+  if (!parse(m, payload) || m.bytes() == 0 || m.bytes() > kWindowBytesMax)
+    return Errc::malformed_frame;
   return m.bytes();
 }
 
 Result<Failure> decode_cancel(std::string_view payload) {
   v1::Cancel m;
-  if (!parse(m, payload) || m.reason().detail().size() > kDetailBytesMax) {
+  if (!parse(m, payload) || !valid(m.reason())) {
     return make_error_code(Errc::malformed_frame);  // a Failure is constructible from Errc too
   }
   return Failure{static_cast<Errc>(m.reason().code()), m.reason().detail()};

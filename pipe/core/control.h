@@ -16,6 +16,9 @@ namespace rp::pipe {
 /// The one wire version of this program.
 constexpr std::uint32_t kWireVersion = 1;
 
+/// Numbers of errors on the wire are from 1 to this; those that we do not know are passed on.
+constexpr std::uint32_t kErrorCodeMax = 0xffff;
+
 /// What each side says of itself before anything else.
 struct Hello {
   std::uint32_t version_min = kWireVersion;
@@ -54,8 +57,5 @@ Result<Goodbye> decode_goodbye(std::string_view payload);
 Result<std::uint64_t> decode_ack(std::string_view payload);
 Result<std::uint32_t> decode_credit(std::string_view payload);
 Result<Failure> decode_cancel(std::string_view payload);
-
-/// Payloads of PING and PONG are this long.
-constexpr std::size_t kPingBytes = 8;
 
 }  // namespace rp::pipe

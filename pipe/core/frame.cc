@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipe/core/limits.h"
+
 namespace rp::pipe {
 namespace {
 
@@ -38,9 +40,39 @@ FrameHeader decode_header(const char* in) noexcept {
           .call = get(in + 8, 4)};
 }
 
+error_code check_header(const FrameHeader& header) noexcept {
+  const std::size_t bytes = header.payload_bytes;
+  switch (static_cast<FrameType>(header.type)) {
+    case FrameType::call:
+    case FrameType::reply:
+      if (header.head_bytes > bytes) return Errc::malformed_frame;
+      if (bytes - header.head_bytes > Limits::kInlineBodyBytesMax) return Errc::frame_too_large;
+      return {};
+    case FrameType::data:
+      if (bytes > Limits::kDataFrameBytesMax) return Errc::frame_too_large;
+      if (bytes == 0 && (header.flags & frame_flag::end) == 0) return Errc::malformed_frame;
+      break;
+    case FrameType::credit:
+    case FrameType::cancel:
+      break;
+    case FrameType::ping:
+    case FrameType::pong:
+      if (bytes != kPingBytes) return Errc::malformed_frame;
+      [[fallthrough]];
+    case FrameType::hello:
+    case FrameType::ack:
+    case FrameType::goodbye:
+      if (header.call != 0) return Errc::malformed_frame;
+      break;
+    default:
+      return {};
+  }
+  return header.head_bytes == 0 ? error_code() : make_error_code(Errc::malformed_frame);
+}
+
 bool FrameDecoder::valid(const FrameHeader& header) {
-  if (header.payload_bytes > payload_bytes_max_) failed_ = Errc::frame_too_large;
-  if (header.head_bytes > header.payload_bytes) failed_ = Errc::malformed_frame;
+  failed_ = header.payload_bytes > payload_bytes_max_ ? make_error_code(Errc::frame_too_large)
+                                                      : check_header(header);
   return !failed_;
 }
 

@@ -53,10 +53,16 @@ struct FrameHeader {
 };
 
 constexpr std::size_t kFrameHeaderBytes = 12;
+/// Payloads of PING and PONG are this long.
+constexpr std::size_t kPingBytes = 8;
 
 /// Big-endian: payload_bytes(4) type(1) flags(1) head_bytes(2) call(4).
 void encode_header(const FrameHeader& header, char* out) noexcept;
 FrameHeader decode_header(const char* in) noexcept;
+
+/// What a header alone can have wrong (docs/wire.md, "Frames" and "Bad input"): frame_too_large or
+/// malformed_frame. Types that this version does not know pass.
+error_code check_header(const FrameHeader& header) noexcept;
 
 struct Frame {
   FrameHeader header;

@@ -4,6 +4,7 @@
 
 #include <proto/pipe.pb.h>
 
+#include "pipe/core/control.h"
 #include "pipe/core/limits.h"
 
 namespace rp::pipe {
@@ -257,9 +258,13 @@ Result<DecodedReply> decode_reply(std::string_view head) {
   }
   DecodedReply reply;
   if (message.has_error()) {
-    if (message.error().detail().size() > kDetailBytesMax) return Errc::malformed_frame;
+    const v1::Error& error = message.error();
+    if (error.code() < 1 || error.code() > kErrorCodeMax ||
+        error.detail().size() > kDetailBytesMax) {
+      return Errc::malformed_frame;
+    }
     reply.failed = true;
-    reply.error = {static_cast<Errc>(message.error().code()), message.error().detail()};
+    reply.error = {static_cast<Errc>(error.code()), error.detail()};
     return reply;
   }
   reply.head.code = message.code();

@@ -9,7 +9,8 @@ namespace rp::pipe {
 
 struct IncomingCalls::Call {
   CallId id = 0;  // 0 while the slot is free
-  Event event;    // until it is submitted
+  std::uint64_t serial = 0;
+  Event event;  // until it is submitted
   std::string body;
   std::size_t counted_bytes = 0;  // this call's part of gathered_bytes_
   bool submitted = false;
@@ -26,30 +27,31 @@ struct IncomingCalls::Anchor {
 /// Brings an answer home from whatever thread it is given on.
 class IncomingCalls::Answer final : public ReplySink {
  public:
-  Answer(std::shared_ptr<Anchor> anchor, CallId id) : anchor_(std::move(anchor)), id_(id) {}
+  Answer(std::shared_ptr<Anchor> anchor, Ticket ticket)
+      : anchor_(std::move(anchor)), ticket_(ticket) {}
 
   void reply(ReplyHead head, std::string body) override {
-    at_home(
-        [id = id_, head = std::move(head), body = std::move(body)](IncomingCalls& calls) mutable {
-          calls.reply(id, std::move(head), std::move(body));
-        });
+    at_home([ticket = ticket_, head = std::move(head),
+             body = std::move(body)](IncomingCalls& calls) mutable {
+      calls.reply(ticket, std::move(head), std::move(body));
+    });
   }
   void begin(ReplyHead head) override {
-    at_home([id = id_, head = std::move(head)](IncomingCalls& calls) mutable {
-      calls.begin(id, std::move(head));
+    at_home([ticket = ticket_, head = std::move(head)](IncomingCalls& calls) mutable {
+      calls.begin(ticket, std::move(head));
     });
   }
   void data(std::string piece) override {
-    at_home([id = id_, piece = std::move(piece)](IncomingCalls& calls) mutable {
-      calls.data(id, std::move(piece), false);
+    at_home([ticket = ticket_, piece = std::move(piece)](IncomingCalls& calls) mutable {
+      calls.data(ticket, std::move(piece), false);
     });
   }
   void end() override {
-    at_home([id = id_](IncomingCalls& calls) { calls.data(id, {}, true); });
+    at_home([ticket = ticket_](IncomingCalls& calls) { calls.data(ticket, {}, true); });
   }
   void fail(Failure failure) override {
-    at_home([id = id_, failure = std::move(failure)](IncomingCalls& calls) mutable {
-      calls.fail(id, std::move(failure));
+    at_home([ticket = ticket_, failure = std::move(failure)](IncomingCalls& calls) mutable {
+      calls.fail(ticket, std::move(failure));
     });
   }
 
@@ -67,7 +69,7 @@ class IncomingCalls::Answer final : public ReplySink {
   }
 
   std::shared_ptr<Anchor> anchor_;
-  CallId id_;
+  const Ticket ticket_;
 };
 
 IncomingCalls::IncomingCalls(Context context, Origin origin)
@@ -83,6 +85,11 @@ IncomingCalls::Call* IncomingCalls::find(CallId id) {
   return slots_[slot].get();
 }
 
+IncomingCalls::Call* IncomingCalls::find(Ticket ticket) {
+  Call* call = find(ticket.id);
+  return call && call->serial == ticket.serial ? call : nullptr;
+}
+
 IncomingCalls::Call* IncomingCalls::open(CallId id) {
   const std::size_t slot = id & 0xffff;
   if (slot >= context_.limits.calls_in_flight_max || id >> 16 == 0) return nullptr;
@@ -91,6 +98,7 @@ IncomingCalls::Call* IncomingCalls::open(CallId id) {
   Call& call = *slots_[slot];
   if (call.id != 0) return nullptr;
   call.id = id;
+  call.serial = ++received_;
   ++open_;
   return &call;
 }
@@ -115,10 +123,10 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
   const CallId id = frame.header.call;
   const bool end = (frame.header.flags & frame_flag::end) != 0;
   Result<Event> event = decode_call(frame.head(), now);
-  if (!event || (!end && !frame.body().empty())) return Outcome::violation;
+  if (!event) return Outcome::malformed;
+  if (!end && !frame.body().empty()) return Outcome::violation;
   Call* call = open(id);
   if (!call) return Outcome::violation;
-  ++received_;
   call->event = std::move(*event);
   call->window = ReceiveWindow(context_.limits.stream_window_bytes);
   if (draining_) {
@@ -158,12 +166,12 @@ IncomingCalls::Outcome IncomingCalls::gather(Call& call, const Frame& frame) {
 }
 
 void IncomingCalls::submit(Call& call) {
-  const CallId id = call.id;
+  const Ticket ticket{call.id, call.serial};
   call.submitted = true;
   auto control = context_.target.submit(std::move(call.event), std::move(call.body), origin_,
-                                        std::make_shared<Answer>(anchor_, id));
+                                        std::make_shared<Answer>(anchor_, ticket));
   // The target may have answered already, and the slot may even serve another call by now.
-  if (Call* open = find(id)) open->control = std::move(control);
+  if (Call* open = find(ticket)) open->control = std::move(control);
 }
 
 IncomingCalls::Outcome IncomingCalls::on_data(const Frame& frame) {
@@ -200,15 +208,15 @@ void IncomingCalls::cancel_all() {
   }
 }
 
-void IncomingCalls::reply(CallId id, ReplyHead head, std::string body) {
-  Call* call = find(id);
+void IncomingCalls::reply(Ticket ticket, ReplyHead head, std::string body) {
+  Call* call = find(ticket);
   if (!call || call->reply) return;
   if (std::string wrong = check(head); !wrong.empty()) {
-    return fail(id, {Errc::handler_failed, "the handler's reply cannot be sent: " + wrong});
+    return fail(ticket, {Errc::handler_failed, "the handler's reply cannot be sent: " + wrong});
   }
   if (body.size() <= Limits::kInlineBodyBytesMax) {
     close(*call);
-    append_reply(head, body, true, id, context_.outbox.messages());
+    append_reply(head, body, true, ticket.id, context_.outbox.messages());
   } else {
     head.body_bytes = body.size();
     start_stream(*call, std::move(head));
@@ -225,33 +233,33 @@ void IncomingCalls::start_stream(Call& call, ReplyHead head) {
                                             head_at, listener);
 }
 
-void IncomingCalls::begin(CallId id, ReplyHead head) {
-  Call* call = find(id);
+void IncomingCalls::begin(Ticket ticket, ReplyHead head) {
+  Call* call = find(ticket);
   if (!call || call->reply) return;
   if (std::string wrong = check(head); !wrong.empty()) {
-    return fail(id, {Errc::handler_failed, "the handler's reply cannot be sent: " + wrong});
+    return fail(ticket, {Errc::handler_failed, "the handler's reply cannot be sent: " + wrong});
   }
   start_stream(*call, std::move(head));
   context_.answered();
 }
 
-void IncomingCalls::data(CallId id, std::string piece, bool end) {
-  Call* call = find(id);
+void IncomingCalls::data(Ticket ticket, std::string piece, bool end) {
+  Call* call = find(ticket);
   if (!call || !call->reply || call->reply->ended) return;
   context_.outbox.push(*call->reply, std::move(piece), end);
   context_.answered();
 }
 
-void IncomingCalls::fail(CallId id, Failure failure) {
-  Call* call = find(id);
+void IncomingCalls::fail(Ticket ticket, Failure failure) {
+  Call* call = find(ticket);
   if (!call) return;
   const bool begun = call->reply != nullptr;
   close(*call);
   if (begun) {
     // In the lane of the REPLY frame, which it must not overtake.
-    context_.outbox.messages().append(encode_cancel(id, frame_flag::yours, failure));
+    context_.outbox.messages().append(encode_cancel(ticket.id, frame_flag::yours, failure));
   } else {
-    refuse(id, std::move(failure));
+    refuse(ticket.id, std::move(failure));
   }
   context_.answered();
 }

@@ -55,10 +55,17 @@ class IncomingCalls final : private SendStream::Listener {
 
  private:
   struct Call;
+  /// What an Answer keeps of its call: a peer may use an id again while a handler that it has
+  /// cancelled still runs, and that handler's late answer must not reach the new call.
+  struct Ticket {
+    CallId id;
+    std::uint64_t serial;
+  };
   class Answer;   // the ReplySink that a target gets
   struct Anchor;  // how an Answer finds this object, or finds it gone
 
   Call* find(CallId id);
+  Call* find(Ticket ticket);
   Call* open(CallId id);
   void close(Call& call);
   void refuse(CallId id, Failure failure);
@@ -66,10 +73,10 @@ class IncomingCalls final : private SendStream::Listener {
   void submit(Call& call);
 
   // What an Answer asks for, on the home thread.
-  void reply(CallId id, ReplyHead head, std::string body);
-  void begin(CallId id, ReplyHead head);
-  void data(CallId id, std::string piece, bool end);
-  void fail(CallId id, Failure failure);
+  void reply(Ticket ticket, ReplyHead head, std::string body);
+  void begin(Ticket ticket, ReplyHead head);
+  void data(Ticket ticket, std::string piece, bool end);
+  void fail(Ticket ticket, Failure failure);
   void start_stream(Call& call, ReplyHead head);
   void body_sent(CallId id, std::size_t bytes) override;
 

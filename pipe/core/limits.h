@@ -30,9 +30,11 @@ struct Limits {
   /// Encoded frames that wait for the link. Above it new calls are refused as overloaded; at
   /// twice the bound the peer is not reading and the session ends.
   std::size_t outbound_bytes_max = 32 * 1024 * 1024;
-  /// Frames that name no open call. They happen when an answer and a cancel cross, so more than
-  /// are in flight mean a peer that plays games.
+  /// Frames within kStrayPeriod that name no open call. They happen when an answer and a cancel
+  /// cross, or credit and the end of a body; more than could be in flight mean a peer that plays
+  /// games (docs/wire.md, "Calls").
   std::uint32_t stray_frames_max = 65536;
+  static constexpr std::chrono::seconds kStrayPeriod{10};
 };
 
 struct Heartbeat {

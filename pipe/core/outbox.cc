@@ -1,6 +1,7 @@
 #include "pipe/core/outbox.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pipe/core/limits.h"
 
@@ -15,7 +16,13 @@ std::size_t frame_bytes_at(std::string_view frames, std::size_t at) {
 
 void Outbox::push_control(std::string_view frame) {
   control_.append(frame);
-  if (is_reliable(decode_header(frame.data()).type)) ++reliable_frames_;
+  if (is_reliable(decode_header(frame.data()).type)) ++control_reliable_;
+}
+
+void Outbox::silence() {
+  silent_ = true;
+  control_.clear();
+  control_reliable_ = 0;
 }
 
 bool Outbox::has_turn(const SendStream& stream) {
@@ -55,7 +62,9 @@ bool Outbox::credit(SendStream& stream, std::uint32_t bytes) {
 bool Outbox::session_credit(std::uint32_t bytes) { return session_window_.add(bytes); }
 
 bool Outbox::has_output() const {
-  return !control_.empty() || messages_.size() > messages_at_ ||
+  if (!control_.empty()) return true;
+  if (silent_) return false;
+  return messages_.size() > messages_at_ ||
          std::any_of(turns_.begin(), turns_.end(),
                      [this](const SendStream* stream) { return may_send(*stream); });
 }
@@ -63,6 +72,8 @@ bool Outbox::has_output() const {
 void Outbox::produce(std::string& out, std::size_t bytes_max) {
   out.append(control_);
   control_.clear();
+  reliable_frames_ += std::exchange(control_reliable_, 0);
+  if (silent_) return;
   while (out.size() < bytes_max && messages_at_ < messages_.size()) produce_message(out);
   if (messages_at_ == messages_.size()) {
     messages_.clear();

@@ -52,6 +52,9 @@ class Outbox {
   /// The position that produced() reaches when all that is in the message lane now is out.
   std::uint64_t messages_end() const { return produced_ + messages_.size() - messages_at_; }
 
+  /// What waits stays unsent; only control frames pushed from now on go out: a last GOODBYE.
+  void silence();
+
   /// Body lane.
   void push(SendStream& stream, std::string piece, bool end);
   void drop(SendStream& stream);
@@ -85,6 +88,8 @@ class Outbox {
   void enqueue(SendStream& stream);
 
   std::string control_;
+  std::uint64_t control_reliable_ = 0;  // reliable frames in control_
+  bool silent_ = false;
   std::string messages_;  // encoded CALL and REPLY frames from messages_at_ on
   std::size_t messages_at_ = 0;
   std::deque<SendStream*> turns_;  // streams with something to send and credit of their own

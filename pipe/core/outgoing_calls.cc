@@ -18,6 +18,11 @@ OutgoingCalls::Call* OutgoingCalls::find(CallId id) {
   return slots_[slot].get();
 }
 
+OutgoingCalls::Call* OutgoingCalls::find(CallTicket ticket) {
+  Call* call = find(ticket.id);
+  return call && call->serial == ticket.serial ? call : nullptr;
+}
+
 OutgoingCalls::Call& OutgoingCalls::take_slot() {
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint16_t>(slots_.size()));
@@ -46,8 +51,8 @@ std::shared_ptr<ReplySink> OutgoingCalls::release(Call& call) {
   return std::move(call.sink);
 }
 
-Result<CallId> OutgoingCalls::call(const Event& event, std::string body,
-                                   std::shared_ptr<ReplySink> sink, Clock::time_point now) {
+Result<CallTicket> OutgoingCalls::call(const Event& event, std::string body,
+                                       std::shared_ptr<ReplySink> sink, Clock::time_point now) {
   const std::size_t in_flight_max =
       std::min(limits_.calls_in_flight_max, peer_.calls_in_flight_max);
   if (open_ >= in_flight_max || outbox_.waiting_bytes() >= limits_.outbound_bytes_max) {
@@ -66,23 +71,23 @@ Result<CallId> OutgoingCalls::call(const Event& event, std::string body,
                                                 call.written_at);
     outbox_.push(*call.request, std::move(body), true);
   }
-  ++made_;
-  return call.id;
+  call.serial = ++made_;
+  return CallTicket{call.id, call.serial};
 }
 
-void OutgoingCalls::cancel(CallId id) {
-  Call* call = find(id);
+void OutgoingCalls::cancel(CallTicket ticket) {
+  Call* call = find(ticket);
   if (!call) return;
-  send_cancel(id, {Errc::cancelled, {}});
+  send_cancel(call->id, {Errc::cancelled, {}});
   release(*call);
 }
 
-void OutgoingCalls::consumed(CallId id, std::size_t bytes) {
-  Call* call = find(id);
+void OutgoingCalls::consumed(CallTicket ticket, std::size_t bytes) {
+  Call* call = find(ticket);
   if (!call || !call->reply) return;
   bytes = std::min(bytes, call->unconsumed);
   call->unconsumed -= bytes;
-  if (const std::uint32_t credit = call->reply->give_back(bytes)) send_credit(id, credit);
+  if (const std::uint32_t credit = call->reply->give_back(bytes)) send_credit(call->id, credit);
   window_.give_back(bytes);
 }
 
@@ -92,7 +97,8 @@ OutgoingCalls::Outcome OutgoingCalls::on_reply(const Frame& frame) {
   const bool end = (frame.header.flags & frame_flag::end) != 0;
   if (call->reply || (!end && !frame.body().empty())) return Outcome::violation;
   Result<DecodedReply> reply = decode_reply(frame.head());
-  if (!reply || (reply->failed && !end)) return Outcome::violation;
+  if (!reply) return Outcome::malformed;
+  if (reply->failed && !end) return Outcome::violation;
   if (end) {
     const auto sink = release(*call);
     if (reply->failed) {

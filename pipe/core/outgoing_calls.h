@@ -15,6 +15,13 @@
 
 namespace rp::pipe {
 
+/// How whoever made a call names it later. Ids come again after 65,535 uses of a slot, and a caller
+/// may keep its name for longer than that; the serial never comes again.
+struct CallTicket {
+  CallId id = 0;  ///< 0 names no call
+  std::uint64_t serial = 0;
+};
+
 /// The calls that this side made in one session and that somebody still waits for.
 ///
 /// Sinks are told from inside every member function and may call back into any of them.
@@ -34,16 +41,17 @@ class OutgoingCalls {
 
   /// Queues the call. overloaded when a bound is reached: then the sink hears nothing, and the
   /// handler has not run. The event must have passed check().
-  Result<CallId> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
-                      Clock::time_point now);
+  Result<CallTicket> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
+                          Clock::time_point now);
 
-  /// The caller has left; the sink hears nothing more. Unknown ids are ignored.
-  void cancel(CallId id);
+  /// The caller has left; the sink hears nothing more. Ignored when the call has ended.
+  void cancel(CallTicket ticket);
   /// The sink is done with `bytes` of streamed reply.
-  void consumed(CallId id, std::size_t bytes);
+  void consumed(CallTicket ticket, std::size_t bytes);
 
-  /// Frames from the peer. not_found means that no such call is open (it may have just ended).
-  enum class Outcome : std::uint8_t { ok, not_found, violation };
+  /// Frames from the peer. not_found means that no such call is open (it may have just ended);
+  /// malformed, that a head does not parse or breaks a field rule.
+  enum class Outcome : std::uint8_t { ok, not_found, malformed, violation };
   Outcome on_reply(const Frame& frame);
   /// The frame's bytes have been taken from the session window; this gives them back in time.
   Outcome on_data(const Frame& frame);
@@ -64,6 +72,7 @@ class OutgoingCalls {
  private:
   struct Call {
     CallId id = 0;  // 0 while the slot is free
+    std::uint64_t serial = 0;
     std::shared_ptr<ReplySink> sink;
     Clock::time_point deadline;
     std::uint64_t written_at = 0;          // outbox position after the CALL frame
@@ -73,6 +82,7 @@ class OutgoingCalls {
   };
 
   Call* find(CallId id);
+  Call* find(CallTicket ticket);
   Call& take_slot();
   /// Ends the call: frees its slot and returns its sink, to be told what happened.
   std::shared_ptr<ReplySink> release(Call& call);

@@ -57,6 +57,10 @@ error_code Session::receive(std::string_view bytes, Clock::time_point now) {
     if (auto ec = on_frame(**frame)) return ec;
     if (state_ == State::ended) return Errc::link_lost;  // a sink ended us
   }
+  if (outbox_.waiting_bytes() > 2 * options_.limits.outbound_bytes_max) {
+    return fail(Errc::overloaded, "the peer does not read what it asks for");
+  }
+  if (received_frames_ == acknowledged_by_us_) unacknowledged_bytes_ = 0;
   if (received_frames_ > acknowledged_by_us_ && ack_at_ == Clock::time_point::max()) {
     ack_at_ = now + kAckDelay;
   }
@@ -80,9 +84,10 @@ error_code Session::on_frame(const Frame& frame) {
     case FrameType::hello:
       return on_hello(frame.payload);
     case FrameType::ping:
-      return on_ping(frame);
+      outbox_.push_control(encode_ping(FrameType::pong, frame.payload));
+      return {};
     case FrameType::pong:
-      on_pong(frame);
+      on_pong(frame.payload);
       return {};
     case FrameType::ack:
       return on_ack(frame.payload);
@@ -129,24 +134,38 @@ error_code Session::judge(OutgoingCalls::Outcome outcome) {
     case OutgoingCalls::Outcome::ok:
       return {};
     case OutgoingCalls::Outcome::not_found:
-      if (++stray_frames_ <= options_.limits.stray_frames_max) return {};
-      return fail(Errc::protocol_violation, "too many frames for calls that are not open");
+      return on_stray();
+    case OutgoingCalls::Outcome::malformed:
+      return fail(Errc::malformed_frame, "a head does not parse or breaks a field rule");
     case OutgoingCalls::Outcome::violation:
       break;
   }
   return fail(Errc::protocol_violation, "a frame does not fit the state of its call");
 }
 
+error_code Session::on_stray() {
+  ++stray_frames_;
+  if (now_ >= stray_period_until_) {
+    stray_period_until_ = now_ + Limits::kStrayPeriod;
+    strays_in_period_ = 0;
+  }
+  if (++strays_in_period_ <= options_.limits.stray_frames_max) return {};
+  return fail(Errc::protocol_violation, "too many frames for calls that are not open");
+}
+
 error_code Session::fail(Errc reason, std::string detail) {
   if (detail.empty()) detail = make_error_code(reason).message();
-  outbox_.push_control(encode_goodbye({.reason = {reason, std::move(detail)}}));
+  end_detail_ = std::move(detail);
+  outbox_.silence();
+  outbox_.push_control(encode_goodbye({.reason = {reason, end_detail_}}));
   leaving_ = true;
   return reason;
 }
 
 error_code Session::on_hello(std::string_view payload) {
   if (state_ != State::greeting) return fail(Errc::protocol_violation, "a second HELLO");
-  if (leaving_) return Errc::draining;  // refused before it said HELLO; our GOODBYE is queued
+  if (refusal_) return fail(refusal_->code, refusal_->detail);
+  if (leaving_) return Errc::draining;  // we left before it said HELLO; our GOODBYE is out
   Result<Hello> hello = decode_hello(payload);
   if (!hello) return fail(Errc::malformed_frame, "HELLO does not parse or breaks a field rule");
   if (hello->version_min > kWireVersion || hello->version_max < kWireVersion) {
@@ -181,24 +200,20 @@ error_code Session::on_goodbye(std::string_view payload) {
   Result<Goodbye> goodbye = decode_goodbye(payload);
   if (!goodbye) return fail(Errc::malformed_frame, "GOODBYE does not parse");
   peer_leaves_ = true;
-  if (!goodbye->drain) return goodbye->reason.code;
+  if (!goodbye->drain || state_ == State::greeting) {
+    end_detail_ = std::move(goodbye->reason.detail);
+    return goodbye->reason.code;
+  }
   owner_.session_draining(goodbye->reason);
   return {};
 }
 
-error_code Session::on_ping(const Frame& frame) {
-  if (frame.payload.size() != kPingBytes) {
-    return fail(Errc::malformed_frame, "PING must carry 8 bytes");
-  }
-  outbox_.push_control(encode_ping(FrameType::pong, frame.payload));
-  return {};
-}
-
-void Session::on_pong(const Frame& frame) {
+void Session::on_pong(std::string_view payload) {
   std::uint64_t number = 0;
-  if (frame.payload.size() != sizeof number) return;
-  std::memcpy(&number, frame.payload.data(), sizeof number);
-  if (number != pings_) return;
+  static_assert(sizeof number == kPingBytes);
+  std::memcpy(&number, payload.data(), sizeof number);
+  if (!pong_awaited_ || number != pings_) return;
+  pong_awaited_ = false;
   round_trip_ = std::chrono::duration_cast<std::chrono::microseconds>(now_ - pinged_at_);
   owner_.session_ponged(now_ - pinged_at_);
 }
@@ -209,6 +224,7 @@ void Session::ping() {
   std::memcpy(payload, &pings_, sizeof pings_);
   outbox_.push_control(encode_ping(FrameType::ping, {payload, sizeof payload}));
   pinged_at_ = now_;
+  pong_awaited_ = true;
   owner_.session_pinged();
 }
 
@@ -251,9 +267,6 @@ error_code Session::on_time(Clock::time_point now) {
     return fail(Errc::handshake_timeout, "no HELLO in time");
   }
   if (now >= dead_at()) return fail(Errc::heartbeat_missed);
-  if (outbox_.waiting_bytes() > 2 * options_.limits.outbound_bytes_max) {
-    return fail(Errc::overloaded, "the peer does not read its replies");
-  }
   if (now >= ping_at()) {
     ping();
     outbox_.release_memory();  // a whole interval of silence: the last burst is long over
@@ -270,27 +283,27 @@ void Session::end() {
 }
 
 bool Session::drained() const {
-  return leaving_ && outgoing_.in_flight() == 0 && incoming_.in_flight() == 0 &&
-         !outbox_.has_output();
+  return leaving_ && !refusal_ && outgoing_.in_flight() == 0 && incoming_.in_flight() == 0 &&
+         !outbox_.has_output() && acknowledged_by_peer_ == outbox_.reliable_frames();
 }
 
-Result<CallId> Session::call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
-                             Clock::time_point now) {
+Result<CallTicket> Session::call(const Event& event, std::string body,
+                                 std::shared_ptr<ReplySink> sink, Clock::time_point now) {
   if (state_ != State::open) return Errc::peer_unavailable;
   if (peer_leaves_ || leaving_) return Errc::draining;
   if (!check(event).empty()) return Errc::malformed_frame;
-  const Result<CallId> id = outgoing_.call(event, std::move(body), std::move(sink), now);
-  if (id) owner_.session_woke();
-  return id;
+  const Result<CallTicket> ticket = outgoing_.call(event, std::move(body), std::move(sink), now);
+  if (ticket) owner_.session_woke();
+  return ticket;
 }
 
-void Session::cancel(CallId id) {
-  outgoing_.cancel(id);
+void Session::cancel(CallTicket ticket) {
+  outgoing_.cancel(ticket);
   owner_.session_woke();
 }
 
-void Session::consumed(CallId id, std::size_t bytes) {
-  outgoing_.consumed(id, bytes);
+void Session::consumed(CallTicket ticket, std::size_t bytes) {
+  outgoing_.consumed(ticket, bytes);
   if (outbox_.has_output()) owner_.session_woke();
 }
 
@@ -298,6 +311,11 @@ void Session::goodbye(Failure reason, bool drain) {
   if (leaving_ || state_ == State::ended) return;
   leaving_ = true;
   incoming_.drain();
+  if (state_ == State::greeting && options_.side == Side::acceptor) {
+    refusal_ = std::move(reason);
+    return;
+  }
+  if (!drain) outbox_.silence();
   outbox_.push_control(encode_goodbye({.reason = std::move(reason), .drain = drain}));
   owner_.session_woke();
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -92,7 +93,7 @@ class Session {
   /// There is no link any more: fails the calls in flight and cancels the peer's. Idempotent.
   void end();
 
-  /// After goodbye(drain): nothing is in flight and all is sent.
+  /// After goodbye(drain): nothing is in flight, and the peer has all that was sent to it.
   bool drained() const;
 
   // For callers -----------------------------------------------------------------------------
@@ -102,15 +103,18 @@ class Session {
   /// Makes a call. Errors, after which the sink hears nothing and no handler has run:
   /// peer_unavailable (not open), draining (the peer is leaving), overloaded, malformed_frame (the
   /// event breaks a rule of the wire; check() says which).
-  Result<CallId> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
-                      Clock::time_point now);
-  void cancel(CallId id);
-  void consumed(CallId id, std::size_t bytes);
+  Result<CallTicket> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
+                          Clock::time_point now);
+  void cancel(CallTicket ticket);
+  void consumed(CallTicket ticket, std::size_t bytes);
 
-  /// Announces that this side leaves. With `drain` the calls in flight go on.
+  /// Announces that this side leaves. With `drain` the calls in flight go on. An acceptor that has
+  /// not seen the peer's HELLO keeps the reason for the answer to it.
   void goodbye(Failure reason, bool drain);
 
   Stats stats() const;
+  /// The sentence behind the error that ended the session, ours or the peer's; "" for none.
+  const std::string& end_detail() const { return end_detail_; }
   /// What the peer said of itself; fields are empty until the session is open.
   const Hello& peer() const { return peer_; }
 
@@ -122,8 +126,8 @@ class Session {
   error_code on_hello(std::string_view payload);
   error_code on_ack(std::string_view payload);
   error_code on_goodbye(std::string_view payload);
-  error_code on_ping(const Frame& frame);
-  void on_pong(const Frame& frame);
+  void on_pong(std::string_view payload);
+  error_code on_stray();
   error_code judge(OutgoingCalls::Outcome outcome);
   error_code fail(Errc reason, std::string detail = {});
   void say_hello();
@@ -146,11 +150,15 @@ class Session {
   Hello peer_;
   bool peer_leaves_ = false;
   bool leaving_ = false;
+  std::optional<Failure> refusal_;  // what the peer's HELLO is to be answered with
+
+  std::string end_detail_;
 
   Clock::time_point greeting_until_;
   Clock::time_point received_at_;                           // when bytes last came
   Clock::time_point pinged_at_ = Clock::time_point::min();  // last ping sent
   std::uint64_t pings_ = 0;                                 // number of the last ping
+  bool pong_awaited_ = false;
   std::chrono::microseconds round_trip_{0};
 
   std::uint64_t received_frames_ = 0;     // reliable ones
@@ -162,6 +170,8 @@ class Session {
   std::uint64_t bytes_received_ = 0;
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t stray_frames_ = 0;
+  std::uint32_t strays_in_period_ = 0;
+  Clock::time_point stray_period_until_ = Clock::time_point::min();
 };
 
 }  // namespace rp::pipe

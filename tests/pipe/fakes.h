@@ -1,0 +1,91 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pipe/core/task.h"
+#include "pipe/event.h"
+
+/// Callers and handlers for the suites of the pipe: they record what they are told.
+namespace rp::pipe::test {
+
+/// A home thread that the test plays itself.
+class FakeHome final : public HomeThread {
+ public:
+  bool is_current() const noexcept override { return !away_; }
+  void post(Task task) override { posted_.push_back(std::move(task)); }
+
+  /// While away, answers are given as if from another thread: they arrive with run_posted().
+  void set_away(bool away) { away_ = away; }
+  /// False if there was nothing to run.
+  bool run_posted();
+
+ private:
+  bool away_ = false;
+  std::deque<Task> posted_;
+};
+
+/// Records an answer and checks that it comes in one of the orders that ReplySink allows.
+class RecordingSink final : public ReplySink {
+ public:
+  void reply(ReplyHead h, std::string b) override;
+  void begin(ReplyHead h) override;
+  void data(std::string piece) override;
+  void end() override;
+  void fail(Failure f) override;
+
+  bool begun = false;
+  int endings = 0;  ///< 1 once the answer is complete; more is a bug of whoever answers
+  std::optional<ReplyHead> head;
+  std::string body;
+  std::optional<Failure> failure;
+  std::function<void(std::size_t bytes)> on_data;  ///< after the piece has been recorded
+  std::function<void()> on_ending;
+
+  bool answered() const { return endings == 1 && !failure; }
+  Errc failed_with() const { return failure ? failure->code : Errc{}; }
+
+ private:
+  void ending();
+};
+
+/// What a handler's side of a call is told.
+class FakeControl final : public CallControl {
+ public:
+  void cancel() override { ++cancelled; }
+  void consumed(std::size_t bytes) override {
+    consumed_bytes += bytes;
+    if (on_consumed) on_consumed(bytes);
+  }
+
+  int cancelled = 0;
+  std::size_t consumed_bytes = 0;
+  std::function<void(std::size_t)> on_consumed;
+};
+
+/// A target that keeps each event for the test to answer, or answers at once with `answer`.
+class FakeTarget final : public EventTarget {
+ public:
+  struct Received {
+    Event event;
+    std::string body;
+    Origin origin;
+    std::shared_ptr<ReplySink> sink;
+    std::shared_ptr<FakeControl> control;
+  };
+
+  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
+                                      std::shared_ptr<ReplySink> sink) override;
+
+  std::vector<Received> received;
+  std::function<void(Received&)> answer;
+};
+
+Event event(std::string noun = "time");
+
+}  // namespace rp::pipe::test
