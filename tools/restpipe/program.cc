@@ -50,7 +50,7 @@ std::string suggestion(const CLI::App& app, const std::string& word) {
   for (const CLI::App* sub : at->get_subcommands([](const CLI::App*) { return true; })) {
     candidates.push_back(sub->get_name());
   }
-  return node::nearest(word.substr(0, word.find('=')), candidates);
+  return node::nearest(word, candidates);
 }
 
 std::string one_line(std::string text) {
@@ -63,8 +63,9 @@ std::string usage_line(const CLI::App& app, const CLI::ParseError& error) {
   const bool lacks_or_exceeds = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
                                 dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   if (const auto unknown = app.remaining(true); lacks_or_exceeds && !unknown.empty()) {
-    const std::string meant = suggestion(app, unknown.front());
-    return "unknown argument " + node::logfmt_value(unknown.front()) +
+    const std::string word = unknown.front().substr(0, unknown.front().find('='));
+    const std::string meant = suggestion(app, word);
+    return "unknown argument " + node::logfmt_value(word) +
            (meant.empty() ? "" : "; did you mean " + meant + "?");
   }
   const std::string text = one_line(error.what());
