@@ -13,6 +13,7 @@
 #include "certs/names.h"
 #include "certs/peer.h"
 #include "certs/pem.h"
+#include "certs/replace.h"
 #include "certs/x509_facts.h"
 
 namespace rp::certs {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 namespace rp::certs {
 
@@ -20,33 +20,7 @@ std::string read_optional_file(const std::filesystem::path& path);
 /// user or to root (root itself may read anyone's). Throws Error (also loose_permissions).
 std::string read_key_file(const std::filesystem::path& path);
 
-/// Makes the directory and its missing parents, those it makes with mode 0700 whatever the umask.
-void make_private_directory(const std::filesystem::path& directory);
-
-struct NewFile {
-  std::filesystem::path path;
-  std::string contents;
-  unsigned mode;  ///< exact, whatever the umask
-};
-
-/// Replaces all files or none: each is written and synced beside its target first, then all are
-/// renamed; if a rename fails, those before it are undone. Only a crash between two renames can
-/// leave some new and some old files; a loader sees that as a mismatch and doing it again mends it.
-/// A target that is a symbolic link is replaced, not followed. Root gives what it makes to the
-/// owner of the directory. Throws Error (write_failed).
-void replace_files(const std::vector<NewFile>& files);
-
-/// Holds an advisory lock on a directory, so that two programs do not change it at once. Waits for
-/// whoever holds it, at most ten seconds. Throws Error (write_failed).
-class DirectoryLock {
- public:
-  explicit DirectoryLock(const std::filesystem::path& directory);
-  ~DirectoryLock();
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
-
- private:
-  int fd_;
-};
+/// The directory that a file is in; "." for a bare name.
+std::filesystem::path directory_of(const std::filesystem::path& path);
 
 }  // namespace rp::certs

@@ -9,6 +9,7 @@
 #include "certs/files.h"
 #include "certs/peer.h"
 #include "certs/pem.h"
+#include "certs/replace.h"
 #include "certs/trust.h"
 #include "certs/x509_facts.h"
 
@@ -104,10 +105,10 @@ Identity::~Identity() = default;
 Identity Identity::load(const IdentityFiles& files, Role role, WallTime now) {
   IdentityPem pem;
   const ClearOnExit clear{pem.key};
-  pem.key = read_key_file(files.key);
-  pem.certificate = read_file(files.certificate);
-  pem.ca = read_file(files.ca);
-  pem.crl = read_optional_file(files.crl);
+  pem.key = read_key_file(settled(files.key));
+  pem.certificate = read_file(settled(files.certificate));
+  pem.ca = read_file(settled(files.ca));
+  pem.crl = read_optional_file(settled(files.crl));
   return from_pem(pem, files, role, now);
 }
 
@@ -163,7 +164,7 @@ const std::vector<CrlHandle>& Identity::crls() const noexcept { return parts_->c
 
 IdentityStamp::FileStamp IdentityStamp::stamp(const fs::path& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
+  if (::stat(settled(path).c_str(), &status) != 0) return {};
   const auto nanoseconds = [](const timespec& time) {
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
   };

@@ -5,6 +5,7 @@
 
 #include "certs/error.h"
 #include "certs/files.h"
+#include "certs/replace.h"
 #include "certs/trust.h"
 
 namespace rp::certs {
@@ -47,8 +48,8 @@ std::string install_identity(const InstallSources& sources, const IdentityFiles&
   std::vector<NewFile> files{{target.key, pem.key, kPrivateMode},
                              {target.certificate, pem.certificate, kPublicMode}};
   if (sources.ca) files.push_back({target.ca, pem.ca, kPublicMode});
-  for (const NewFile& file : files) make_private_directory(file.path.parent_path());
-  const DirectoryLock lock(target.key.has_parent_path() ? target.key.parent_path() : fs::path("."));
+  for (const NewFile& file : files) make_private_directory(directory_of(file.path));
+  const DirectoryLock lock(directory_of(target.key));
   replace_files(files);
   return name;
 }
@@ -58,6 +59,7 @@ void install_crl(const fs::path& crl, const IdentityFiles& target) {
   const auto chain = certificates_from_pem(read_file(target.certificate), target.certificate);
   const auto authorities = certificates_from_pem(read_file(target.ca), target.ca);
   verify_crls(crls_from_pem(pem, crl), authorities, chain, crl);
+  const DirectoryLock lock(directory_of(target.crl));
   replace_files({{target.crl, pem, kPublicMode}});
 }
 

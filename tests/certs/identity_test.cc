@@ -12,6 +12,7 @@
 #include "certs/install.h"
 #include "certs/peer.h"
 #include "certs/pem.h"
+#include "certs/replace.h"
 #include "tests/certs/scratch.h"
 #include "tests/certs/test_pki.h"
 

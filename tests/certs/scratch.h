@@ -15,7 +15,9 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  std::filesystem::path operator/(const std::string& name) const { return directory_ / name; }
+  std::filesystem::path operator/(const std::filesystem::path& name) const {
+    return directory_ / name;
+  }
   const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:

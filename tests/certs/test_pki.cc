@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "certs/authority.h"
 #include "certs/files.h"
 #include "certs/pem.h"
+#include "certs/replace.h"
 
 namespace rp::certs::testing {
 namespace fs = std::filesystem;
@@ -140,13 +142,22 @@ std::string many_names() {
   return names;
 }
 
+/// Not synced to disk, unlike what certs/ writes: nothing here outlives the test.
+void write_plain(const fs::path& path, const std::string& text, fs::perms mode) {
+  std::ofstream(path, std::ios::binary) << text;
+  fs::permissions(path, mode);
+}
+
+constexpr fs::perms kPrivate = fs::perms::owner_read | fs::perms::owner_write;
+constexpr fs::perms kPublic = kPrivate | fs::perms::group_read | fs::perms::others_read;
+
 void write_identity(const fs::path& target, Role role, const KeyHandle& key,
                     const std::string& certificates, const fs::path& ca) {
   const IdentityFiles files = identity_files(target, role);
   make_private_directory(target);
-  replace_files({{files.key, to_pem(key.get()), 0600},
-                 {files.certificate, certificates, 0644},
-                 {files.ca, read_file(ca), 0644}});
+  write_plain(files.key, to_pem(key.get()), kPrivate);
+  write_plain(files.certificate, certificates, kPublic);
+  write_plain(files.ca, read_file(ca), kPublic);
 }
 
 std::string make_list(const Pair& ca, const std::vector<CertificateHandle>& revoked, hours updated,
@@ -337,9 +348,9 @@ void TestPki::write_lists() {
     const fs::path path = files(role, Kind::revoked).certificate;
     revoked.push_back(std::move(certificates_from_pem(read_file(path), path).front()));
   }
-  replace_files(
-      {{directory_ / "fresh.crl.pem", make_list(ca, revoked, -kDay, 30 * kDay), 0644},
-       {directory_ / "stale.crl.pem", make_list(ca, revoked, -60 * kDay, -55 * kDay), 0644}});
+  write_plain(directory_ / "fresh.crl.pem", make_list(ca, revoked, -kDay, 30 * kDay), kPublic);
+  write_plain(directory_ / "stale.crl.pem", make_list(ca, revoked, -60 * kDay, -55 * kDay),
+              kPublic);
 }
 
 void TestPki::install_crl(const fs::path& crl, const fs::path& identity_directory) {
