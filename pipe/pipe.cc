@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pipe/core/head.h"
+#include "pipe/log.h"
 
 namespace rp::pipe {
 namespace {
@@ -141,6 +142,7 @@ asio::awaitable<error_code> Pipe::run() {
   options.limits = options_.limits;
   options.heartbeat = options_.heartbeat;
   options.hello_timeout = options_.handshake_timeout;
+  options.trace = log_enabled(LogLevel::debug);
   SessionOwner& self = *this;  // the base is private to everyone else
   session_.emplace(std::move(options), local_, thread_, self, Clock::now());
   const error_code refused = owner_.pipe_admitted(*this);
@@ -178,5 +180,13 @@ void Pipe::session_draining(const Failure& reason) { owner_.pipe_draining(*this,
 void Pipe::session_pinged() { owner_.pipe_pinged(*this); }
 
 void Pipe::session_ponged(Clock::duration round_trip) { owner_.pipe_ponged(*this, round_trip); }
+
+void Pipe::session_traced(bool sent, const FrameHeader& header) {
+  log(LogLevel::debug, "pipe", sent ? "Frame sent" : "Frame received",
+      {{"peer", peer_.node},
+       {"type", frame_type_name(header.type)},
+       {"id", header.call},
+       {"bytes", header.payload_bytes}});
+}
 
 }  // namespace rp::pipe

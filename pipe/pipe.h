@@ -86,6 +86,7 @@ class Pipe final : private SessionOwner {
   void session_draining(const Failure& reason) override;
   void session_pinged() override;
   void session_ponged(Clock::duration round_trip) override;
+  void session_traced(bool sent, const FrameHeader& header) override;
 
   IoThread& thread_;
   const Options options_;

@@ -24,6 +24,32 @@ std::uint32_t get(const char* in, int bytes) noexcept {
 
 }  // namespace
 
+std::string_view frame_type_name(std::uint8_t type) noexcept {
+  switch (static_cast<FrameType>(type)) {
+    case FrameType::call:
+      return "CALL";
+    case FrameType::reply:
+      return "REPLY";
+    case FrameType::data:
+      return "DATA";
+    case FrameType::credit:
+      return "CREDIT";
+    case FrameType::cancel:
+      return "CANCEL";
+    case FrameType::hello:
+      return "HELLO";
+    case FrameType::ping:
+      return "PING";
+    case FrameType::pong:
+      return "PONG";
+    case FrameType::ack:
+      return "ACK";
+    case FrameType::goodbye:
+      return "GOODBYE";
+  }
+  return "unknown";
+}
+
 void encode_header(const FrameHeader& header, char* out) noexcept {
   put(header.payload_bytes, 4, out);
   put(header.type, 1, out + 4);

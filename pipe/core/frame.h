@@ -27,6 +27,9 @@ enum class FrameType : std::uint8_t {
   goodbye = 0x14,
 };
 
+/// "CALL", "PING", ...; "unknown" for a type that this version does not know.
+std::string_view frame_type_name(std::uint8_t type) noexcept;
+
 constexpr bool is_reliable(std::uint8_t type) { return type < 0x10; }
 
 namespace frame_flag {

@@ -69,6 +69,7 @@ error_code Session::receive(std::string_view bytes, Clock::time_point now) {
 
 error_code Session::on_frame(const Frame& frame) {
   const FrameHeader& header = frame.header;
+  if (options_.trace) owner_.session_traced(/*sent=*/false, header);
   if (state_ == State::greeting && header.type != static_cast<std::uint8_t>(FrameType::hello) &&
       header.type != static_cast<std::uint8_t>(FrameType::goodbye)) {
     return fail(Errc::protocol_violation, "the first frame must be HELLO");
@@ -252,6 +253,15 @@ void Session::produce(std::string& out, std::size_t bytes_max, Clock::time_point
   const std::size_t before = out.size();
   outbox_.produce(out, bytes_max);
   bytes_sent_ += out.size() - before;
+  if (options_.trace) trace_sent(std::string_view(out).substr(before));
+}
+
+void Session::trace_sent(std::string_view frames) {
+  while (!frames.empty()) {
+    const FrameHeader header = decode_header(frames.data());
+    owner_.session_traced(/*sent=*/true, header);
+    frames.remove_prefix(kFrameHeaderBytes + header.payload_bytes);
+  }
 }
 
 Clock::time_point Session::wake_at() const {

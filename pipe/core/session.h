@@ -33,6 +33,8 @@ class SessionOwner {
   /// For metrics.
   virtual void session_pinged() = 0;
   virtual void session_ponged(Clock::duration round_trip) = 0;
+  /// Every frame, in either direction, when Options::trace is set.
+  virtual void session_traced(bool /*sent*/, const FrameHeader& /*header*/) {}
 };
 
 /// The relationship of two nodes: calls in both directions over one stream of bytes.
@@ -56,6 +58,7 @@ class Session {
     Origin origin;         ///< who the peer is, by its certificate
     Limits limits;
     Heartbeat heartbeat;
+    bool trace = false;  ///< tell the owner of every frame
     std::chrono::milliseconds hello_timeout{10'000};  ///< from the end of the TLS handshake
   };
 
@@ -131,6 +134,7 @@ class Session {
   error_code judge(OutgoingCalls::Outcome outcome);
   error_code fail(Errc reason, std::string detail = {});
   void say_hello();
+  void trace_sent(std::string_view frames);
   void ping();
   Clock::time_point ping_at() const;
   Clock::time_point dead_at() const;
