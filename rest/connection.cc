@@ -230,8 +230,13 @@ void Connection::on_orphan() {
   break_off();
 }
 
+/// False when the answer in progress is the connection's last, whatever the client wishes.
+bool Connection::may_go_on() const {
+  return !port_.draining && (!input_ended_ || !pending_.empty());
+}
+
 void Connection::write_response(Response response) {
-  keep_alive_ = keep_alive_ && !port_.draining && !input_ended_;
+  keep_alive_ = keep_alive_ && may_go_on();
   Framed framed{BodyForm::counted, response.body.size(), keep_alive_, minor_version_};
   if (forbids_body(response.head.status)) framed.form = BodyForm::none;
   append_head(outbound_.tail(), response.head, framed, port_.date);
@@ -254,7 +259,7 @@ void Connection::begin_stream(const ResponseHead& head) {
     form_ = BodyForm::chunked;
   }
   const bool ends_by_close = form_ == BodyForm::until_close && !head_request_;
-  keep_alive_ = keep_alive_ && !port_.draining && !input_ended_ && !ends_by_close;
+  keep_alive_ = keep_alive_ && may_go_on() && !ends_by_close;
   append_head(outbound_.tail(), head, {form_, length.value_or(0), keep_alive_, minor_version_},
               port_.date);
   head_sent_ = true;
@@ -404,7 +409,9 @@ void Connection::on_closed() {
 // ------------------------------------------------------------------------------------ deadlines
 
 void Connection::begin_drain() {
-  if (phase_ == Phase::open && !busy() && gate_.between_requests() && pending_.empty()) finish();
+  const bool idle =
+      phase_ == Phase::open && !busy() && gate_.between_requests() && pending_.empty();
+  if (idle && outbound_.empty()) close_now();
 }
 
 void Connection::sweep() {

@@ -118,6 +118,7 @@ class Connection {
   };
 
   bool busy() const { return current_raw_ != nullptr; }
+  bool may_go_on() const;
   void work_on(std::string_view& input);
   bool on_head(std::string_view rest);
   bool on_complete();

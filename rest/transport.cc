@@ -266,6 +266,9 @@ void Transport::pass_to_base(ps::Polling::Tag tag) {
   try {
     ps::Tcp::Transport::onReady(ps::Aio::FdSet(std::move(events)));
   } catch (const ReadLater&) {
+    // The end of input may have arrived already, and would not be announced again.
+    Connection* connection = find(static_cast<int>(tag.value()));
+    if (connection != nullptr && connection->reading_paused()) look_at_paused(*connection);
   } catch (const KeepPeer&) {
   } catch (const std::exception& error) {
     log(LogLevel::error, "rest", "the HTTP transport failed on a connection",

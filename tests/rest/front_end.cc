@@ -69,6 +69,13 @@ RawClient::RawClient(RawClient&& other) noexcept
       received_(std::move(other.received_)),
       ended_(other.ended_) {}
 
+RawClient& RawClient::operator=(RawClient&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(received_, other.received_);
+  std::swap(ended_, other.ended_);
+  return *this;
+}
+
 RawClient::~RawClient() { close(); }
 
 void RawClient::close() {

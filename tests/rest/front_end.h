@@ -36,8 +36,8 @@ class RawClient {
   explicit RawClient(const Endpoint& endpoint, int receive_buffer = 0);
   ~RawClient();
   RawClient(RawClient&& other) noexcept;
+  RawClient& operator=(RawClient&& other) noexcept;
   RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
 
   void send(std::string_view bytes);
   /// Sends what the socket takes within `patience`; how much that was.
