@@ -4,6 +4,8 @@
 
 #include <proto/pipe.pb.h>
 
+#include "pipe/core/parse.h"
+
 namespace rp::pipe {
 namespace v1 = restpipe::v1;
 
@@ -27,10 +29,6 @@ std::string encode(FrameType type, std::uint8_t flags, CallId call, std::string_
                 frame.data());
   frame.append(payload);
   return frame;
-}
-
-bool parse(google::protobuf::MessageLite& message, std::string_view bytes) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 void set_error(const Failure& failure, v1::Error* error) {

@@ -6,6 +6,7 @@
 
 #include "pipe/core/control.h"
 #include "pipe/core/limits.h"
+#include "pipe/core/parse.h"
 
 namespace rp::pipe {
 namespace v1 = restpipe::v1;
@@ -162,10 +163,6 @@ Clock::time_point deadline_from(std::uint64_t timeout_ms, Clock::time_point now)
   constexpr std::uint64_t kTenYearsMs = 315'360'000'000;
   if (timeout_ms == 0 || timeout_ms > kTenYearsMs) return Clock::time_point::max();
   return now + std::chrono::milliseconds(timeout_ms);
-}
-
-bool parse(google::protobuf::MessageLite& message, std::string_view bytes) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 }  // namespace
