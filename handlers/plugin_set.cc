@@ -35,7 +35,7 @@ class PluginSet::Core {
             const std::string& path) {
     auto plugin = std::make_shared<LoadedPlugin>(role, node_name, std::move(library));
     plugin->init(init, path, dispatcher);
-    log(LogLevel::info, "handlers", "plugin loaded", {{"plugin", plugin->name()}, {"path", path}});
+    log(LogLevel::debug, "handlers", "plugin loaded", {{"plugin", plugin->name()}, {"path", path}});
     plugins.push_back(std::move(plugin));
   }
 

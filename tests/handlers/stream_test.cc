@@ -123,6 +123,7 @@ TEST_F(StreamTest, CancelWakesABlockedWriter) {
   asked.control->cancel();
   EXPECT_EQ(answer.get_future().get(), Answer::gone);
   EXPECT_FALSE(asked->done());
+  EXPECT_EQ(dispatcher_.stop(kPatience), 0u);
 }
 
 TEST_F(StreamTest, TheDeadlineEndsAStream) {
