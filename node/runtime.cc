@@ -159,7 +159,10 @@ int Runtime::run(NodeEnd& end) {
               std::string(rp::node::name(config_.role)).c_str(), name_.c_str(), ready.c_str(),
               endpoints.c_str());
   std::fflush(stdout);
-  log(LogLevel::info, "node", "Node is up", {{"name", name_}, {"rest", endpoints}});
+  std::string plugins;
+  for (const auto& plugin : plugins_.names()) plugins += (plugins.empty() ? "" : ",") + plugin;
+  log(LogLevel::info, "node", "Node is up",
+      {{"name", name_}, {"rest", endpoints}, {"plugins", plugins}});
 
   main_.run();
   draining.join();

@@ -26,9 +26,9 @@ TEST_F(ParityTest, Row24_TheContentTypeComesWithoutParameters) {
 TEST_F(ParityTest, Row25_JsonIsDecoded) {
   start_parity_pair();
   const auto response = curl({"-X", "POST", "-H", "Content-Type: application/json; charset=utf-8",
-                              "-d", R"({"a": [1, "x"]})", C("/server/kind")});
+                              "-d", R"({"a": [1, "x"]})", C("/server/decoded")});
   EXPECT_EQ(response.code().value_or("absent"), "0");
-  EXPECT_EQ(response.body, "json");
+  EXPECT_EQ(response.body, R"({"a":[1,"x"]})");
 }
 
 TEST_F(ParityTest, Row26_OtherTypesAreRawText) {

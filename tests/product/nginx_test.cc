@@ -79,9 +79,10 @@ TEST_F(NginxTest, BothVirtualHostsReachTheirNodes) {
 }
 
 TEST_F(NginxTest, TheAddressArrivesAsItWasWritten) {
-  const auto direct = curl({C("/server/args//a%2Fb//c?x=1&x=2")});
-  const auto proxied = through("rpclient.local", "/server/args//a%2Fb//c?x=1&x=2");
+  const auto direct = curl({C("/server/cat//a%2Fb//c?x=1&x=2")});
+  const auto proxied = through("rpclient.local", "/server/cat//a%2Fb//c?x=1&x=2");
   EXPECT_EQ(proxied.body, direct.body);
+  EXPECT_EQ(proxied.body, R"({"result_from_server": "ab"})");
   EXPECT_EQ(through("rpclient.local", "/server/query?a=%20&a=2").body, "a=%20&a=2");
   expect_refusal(through("rpclient.local", "//server/number"), 404);
 }

@@ -19,8 +19,9 @@ std::vector<std::string> with_statsd(const UdpSink& sink, std::vector<std::strin
 constexpr const char* kSleepBegan = "message.received.handle.get_sleep.tick:1|c";
 
 TEST_F(ParityTest, Row23_ARequestWaitsForItsClient) {
-  server_ = make_server();
-  ASSERT_TRUE(server_->ready());
+  start_pair();
+  ASSERT_EQ(client_->stop(), 0);
+  ASSERT_TRUE(server_forgets("alpha"));
   CurlRun waiting({S("/client/127.0.0.1/time")});
   CurlRun waiting_by_name({S("/client/alpha/time")});
   EXPECT_TRUE(holds_for(1s, [&] { return waiting.running() && waiting_by_name.running(); }));
@@ -144,7 +145,9 @@ TEST_F(LabTest, ACutWireIsMendedWithoutAHand) {
   client_ = make_client({.pipe_port = wire.port()});
   ASSERT_TRUE(client_->ready());
   for (int i = 0; i < 3; ++i) {
+    const auto before = wire.connections();
     wire.cut();
+    EXPECT_TRUE(eventually(5s, [&] { return wire.connections() > before; }));
     const auto response = curl({C("/server/time")});
     expect_time(response, "time_from_server");
     EXPECT_LT(response.seconds, 5.0);
@@ -154,9 +157,8 @@ TEST_F(LabTest, ACutWireIsMendedWithoutAHand) {
 TEST_F(LabTest, AClientDialsTheNextAddressWhenTheFirstIsDead) {
   server_ = make_server();
   const auto nobody = port_of(listen_on_loopback());  // closed again at once
-  client_ =
-      make_client({.flags = {"--server", "127.0.0.1:" + std::to_string(nobody) + ",127.0.0.1:" +
-                                             std::to_string(server_->pipe_port())}});
+  client_ = make_client({.dial = "127.0.0.1:" + std::to_string(nobody) +
+                                 ",127.0.0.1:" + std::to_string(server_->pipe_port())});
   EXPECT_TRUE(client_->ready());
   expect_time(curl({C("/server/time")}), "time_from_server");
 }

@@ -28,14 +28,14 @@ TEST_F(ParityTest, Row30_ATripleIsContentTypeCodeAndText) {
   const auto response = curl({C("/server/reply_triple")});
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.code().value_or("absent"), "42");
-  EXPECT_EQ(response.content_type(), "text/csv; charset=utf-8");
-  EXPECT_EQ(response.body, "a,b\n1,2\n");
+  EXPECT_EQ(response.content_type(), "text/x-test");
+  EXPECT_EQ(response.body, "some text");
 }
 
 TEST_F(ParityTest, Row31_ATripleWithoutContentTypeIsJson) {
   start_parity_pair();
   const auto response = curl({C("/server/reply_nomime")});
-  expect_reply(response, "42", kJson, R"({"a": [1, "x"]})");
+  expect_reply(response, "42", kJson, R"({"a": 1})");
 }
 
 TEST_F(ParityTest, Row32_NothingIsAnEmptyBody) {
@@ -59,7 +59,7 @@ TEST_F(ParityTest, Row35_AnExceptionIsItsObject) {
   for (const auto& url : {C("/server/raise"), S("/client/alpha/raise")}) {
     SCOPED_TRACE(url);
     const auto response = curl({url});
-    expect_exception(response, "ValueError", "out of range");
+    expect_exception(response, "runtime_error", "boom");
     // Where the source lies on the peer is nobody's business.
     EXPECT_FALSE(contains(response.body, RP_SOURCE_DIR)) << response.body;
   }

@@ -116,18 +116,6 @@ TEST_F(ParityTest, Row62_AFalseServerGetsNoByte) {
   EXPECT_TRUE(client_->ready());
 }
 
-TEST_F(ParityTest, Row62_TheNameThatWasDialledMustBeInTheCertificate) {
-  certs::testing::TestPki pki("hub.example");
-  server_ = make_server({.identity = pki.server()});
-  // The certificate has hub.example and 127.0.0.1, not localhost.
-  const auto port = std::to_string(server_->pipe_port());
-  client_ = make_client({.identity = pki.client(), .flags = {"--server", "localhost:" + port}});
-  EXPECT_TRUE(client_->process().err_line("localhost", 5s));
-  EXPECT_EQ(status_of(client_->rest_port(), "/readyz"), 503);
-  client_ = make_client({.identity = pki.client()});
-  EXPECT_TRUE(client_->ready());
-}
-
 void replace_identity(const std::filesystem::path& with, const std::filesystem::path& in) {
   for (const auto& file : std::filesystem::directory_iterator(with)) {
     const auto beside = in / ("new." + file.path().filename().string());

@@ -101,6 +101,8 @@ bool LabTest::listed(const std::string& name) {
   return contains(nodes, '"' + name + '"');
 }
 
-std::vector<std::string> parity_handlers() { return {"--handlers", RP_PARITY_PLUGIN}; }
+std::vector<std::string> parity_handlers() {
+  return {"--handlers", RP_PARITY_PLUGIN, "--handlers", RP_DEMO_PLUGIN};
+}
 
 }  // namespace rp::product

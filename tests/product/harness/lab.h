@@ -41,7 +41,7 @@ class LabTest : public ::testing::Test {
 
   /// Both nodes with `flags`; returns when the pipe is up, throws when it does not come up.
   void start_pair(std::vector<std::string> flags = {});
-  /// The same with the plugin of tests/handlers/ in place of the built-in demo.
+  /// The same with the plugin of tests/handlers/ beside the demo.
   void start_parity_pair(std::vector<std::string> flags = {});
 
   /// `setup.identity` is filled in when empty.
@@ -74,7 +74,7 @@ class LabTest : public ::testing::Test {
 /// Its number is in the name of the test.
 class ParityTest : public LabTest {};
 
-/// `--handlers` with the plugin of tests/handlers/.
+/// `--handlers` with the plugin of tests/handlers/, and the demo beside it.
 std::vector<std::string> parity_handlers();
 
 }  // namespace rp::product

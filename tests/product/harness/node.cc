@@ -24,9 +24,10 @@ Command node_command(Role role, const NodeSetup& setup) {
   command.argv = {RP_RESTPIPE, role == Role::server ? "server" : "client", "--rest",
                   loopback(setup.rest_port)};
   if (!setup.from_environment) {
-    command.argv.insert(command.argv.end(), {"--identity", setup.identity.string(),
-                                             role == Role::server ? "--listen" : "--server",
-                                             loopback(setup.pipe_port)});
+    command.argv.insert(
+        command.argv.end(),
+        {"--identity", setup.identity.string(), role == Role::server ? "--listen" : "--server",
+         setup.dial.empty() ? loopback(setup.pipe_port) : setup.dial});
   }
   command.argv.insert(command.argv.end(), setup.flags.begin(), setup.flags.end());
   command.env = setup.env;

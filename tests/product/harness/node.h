@@ -20,7 +20,8 @@ struct NodeSetup {
   std::vector<std::string> flags{};  ///< added to those that the harness sets
   std::vector<std::string> env{};
   bool from_environment = false;  ///< no --identity, --listen or --server: `env` says it all
-  std::uint16_t pipe_port = 0;    ///< server: where it listens; client: where it dials
+  std::string dial{};           ///< client: addresses for --server in place of 127.0.0.1:pipe_port
+  std::uint16_t pipe_port = 0;  ///< server: where it listens; client: where it dials
   std::uint16_t rest_port = 0;
   std::optional<unsigned> files_max{};
 };

@@ -60,6 +60,7 @@ struct Child {
     const rlimit limit{*child.files_max, *child.files_max};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
+  ::signal(SIGPIPE, SIG_DFL);  // tests may ignore it; their children start afresh
   ::execvpe(child.argv[0], child.argv.data(), child.env.data());
   ::_exit(127);
 }

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 
 namespace rp::product {
 namespace {
@@ -54,6 +55,7 @@ TlsStream::TlsStream(Socket socket, const TlsSetup& setup, bool dials)
   ssl_ = SSL_new(context_);
   SSL_set_fd(ssl_, socket_.fd());
   bound_waits(socket_);
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
 }
 
 TlsStream::~TlsStream() {
