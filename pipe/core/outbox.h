@@ -54,6 +54,7 @@ class Outbox {
 
   /// What waits stays unsent; only control frames pushed from now on go out: a last GOODBYE.
   void silence();
+  bool silent() const { return silent_; }
 
   /// Body lane.
   void push(SendStream& stream, std::string piece, bool end);

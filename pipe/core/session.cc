@@ -201,6 +201,7 @@ error_code Session::on_goodbye(std::string_view payload) {
   Result<Goodbye> goodbye = decode_goodbye(payload);
   if (!goodbye) return fail(Errc::malformed_frame, "GOODBYE does not parse");
   peer_leaves_ = true;
+  retry_after_ = goodbye->retry_after;
   if (!goodbye->drain || state_ == State::greeting) {
     end_detail_ = std::move(goodbye->reason.detail);
     return goodbye->reason.code;
@@ -244,7 +245,7 @@ Clock::time_point Session::dead_at() const {
 
 void Session::produce(std::string& out, std::size_t bytes_max, Clock::time_point now) {
   const bool ack_due = unacknowledged_bytes_ >= kAckBytes || now >= ack_at_;
-  if (ack_due && received_frames_ > acknowledged_by_us_) {
+  if (ack_due && received_frames_ > acknowledged_by_us_ && !outbox_.silent()) {
     outbox_.push_control(encode_ack(received_frames_));
     acknowledged_by_us_ = received_frames_;
     unacknowledged_bytes_ = 0;

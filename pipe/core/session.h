@@ -118,6 +118,8 @@ class Session {
   Stats stats() const;
   /// The sentence behind the error that ended the session, ours or the peer's; "" for none.
   const std::string& end_detail() const { return end_detail_; }
+  /// How long the peer's GOODBYE asks the dialler to stay away; 0 if it does not say.
+  std::chrono::milliseconds retry_after() const { return retry_after_; }
   /// What the peer said of itself; fields are empty until the session is open.
   const Hello& peer() const { return peer_; }
 
@@ -153,6 +155,7 @@ class Session {
 
   Hello peer_;
   bool peer_leaves_ = false;
+  std::chrono::milliseconds retry_after_{0};
   bool leaving_ = false;
   std::optional<Failure> refusal_;  // what the peer's HELLO is to be answered with
 
