@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
@@ -28,6 +29,9 @@ constexpr std::chrono::seconds kConnectTimeout{10};
 
 // After the deadline of a drain, a pipe that was told to close gets this long to do it.
 constexpr std::chrono::seconds kCloseWait{2};
+
+// A server may ask its clients to stay away for a while, but not for good.
+constexpr std::chrono::milliseconds kStayAwayMax{60'000};
 
 // What waiting calls of a client wait for: there is one peer only.
 const std::vector<std::string> kServerKey{"server"};
@@ -82,10 +86,11 @@ void Upstream::start() {
 asio::awaitable<void> Upstream::run() {
   while (!leaving_) {
     const auto started_at = pipe::Clock::now();
+    stay_away_ = {};
     co_await connect_once();
     if (leaving_) break;
     if (pipe::Clock::now() - started_at >= kHealthyAfter) backoff_.reset();
-    pause_.expires_after(backoff_.next());
+    pause_.expires_after(std::max(backoff_.next(), stay_away_));
     error_code ignored;
     co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
@@ -138,6 +143,7 @@ asio::awaitable<void> Upstream::serve(tcp::socket socket, const node::HostPort& 
     pipe_ = &pipe;
     why = co_await pipe.run();
     detail = pipe.detail();
+    stay_away_ = std::min(pipe.retry_after(), kStayAwayMax);
     pipe_ = nullptr;
   }
   if (opened_) {

@@ -73,6 +73,10 @@ class Pipe final : private SessionOwner {
   certs::WallTime peer_not_after() const { return peer_not_after_; }
   bool peer_revoked(const certs::Identity& identity) { return link_.tls().peer_revoked(identity); }
   const Hello* peer_hello() const { return session_ ? &session_->peer() : nullptr; }
+  /// See Session::retry_after(); meant for when run() has returned.
+  std::chrono::milliseconds retry_after() const {
+    return session_ ? session_->retry_after() : std::chrono::milliseconds(0);
+  }
   bool is_open() const { return session_ && session_->is_open(); }
   Session::Stats stats() const { return session_ ? session_->stats() : Session::Stats{}; }
 
