@@ -224,11 +224,11 @@ TEST(StreamTest, CutsAProducerThatIgnoresItsReader) {
 }
 
 TEST(StreamTest, OneSlowReaderDelaysNobodyElse) {
-  const auto large = pattern(32 * kMiB);
+  const auto large = pattern(16 * kMiB);
   const FrontEnd front([&](const std::shared_ptr<Exchange>& exchange) {
     exchange->respond(ok(exchange->request().path() == "/large" ? large : "small"));
   });
-  auto slow = front.connect(4096);
+  auto slow = front.connect(16 * 1024);
   slow.send(get("/large"));
   EXPECT_EQ(slow.read_bytes(12), "HTTP/1.1 200");
   auto quick = front.connect();
