@@ -87,10 +87,6 @@ class Loader {
       contradiction("heartbeat.timeout", duration_text(c.heartbeat_timeout), "is shorter than",
                     "heartbeat.interval", duration_text(c.heartbeat_interval));
     }
-    if (c.inline_bytes_max > c.body_bytes_max) {
-      contradiction("limits.inline_bytes_max", std::to_string(c.inline_bytes_max), "is larger than",
-                    "limits.body_bytes_max", std::to_string(c.body_bytes_max));
-    }
     if (c.role == Role::client && c.reconnect_cap < c.reconnect_base) {
       contradiction("reconnect.cap", duration_text(c.reconnect_cap), "is shorter than",
                     "reconnect.base", duration_text(c.reconnect_base));

@@ -72,7 +72,6 @@ struct Config {
   std::chrono::milliseconds heartbeat_interval{};
   std::chrono::milliseconds heartbeat_timeout{};  ///< silence after which a peer counts as dead
   std::chrono::milliseconds handshake_timeout{};  ///< TLS and HELLO together
-  std::chrono::milliseconds session_grace{};      ///< how long a session outlives its link
   std::chrono::milliseconds reconnect_base{};     ///< first step of the jittered backoff
   std::chrono::milliseconds reconnect_cap{};      ///< longest wait between two attempts
   std::chrono::milliseconds resolve_timeout{};    ///< one DNS lookup
@@ -91,7 +90,6 @@ struct Config {
   // Limits
   std::size_t calls_in_flight_max = 0;             ///< per pipe and direction
   std::size_t body_bytes_max = 0;                  ///< one request or reply body
-  std::size_t inline_bytes_max = 0;                ///< larger bodies travel as DATA frames
   std::size_t session_window_bytes = 0;            ///< sent and not yet acknowledged, per session
   std::size_t pipes_max = 0;                       ///< server only: connected clients
   std::size_t unauthenticated_max = 0;             ///< server only: connections in the handshake
@@ -131,8 +129,8 @@ Config load_config(Role role, Sources sources);
 /// `running`.
 Config reload_config(const Config& running);
 
-/// Keys that differ and take effect only in a new process. The others (log level, allowed hosts and
-/// origins, token file) may be applied to a running node.
+/// Keys that differ and take effect only in a new process. The others (the log level) may be
+/// applied to a running node.
 std::vector<std::string> keys_needing_restart(const Config& before, const Config& after);
 
 /// The process environment as Sources wants it.

@@ -96,6 +96,7 @@ class LogQueue {
     writer_ = std::thread([this] { run(); });
   }
   void take(const LogLine& line);
+  void flush();
   void finish();
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
@@ -114,9 +115,11 @@ class LogQueue {
   const int descriptor_;
   std::atomic<std::uint64_t> dropped_{0};
 
-  std::mutex mutex_;  // guards the next three
+  std::mutex mutex_;  // guards waiting_, writing_ and stopping_
   std::condition_variable wake_;
-  std::string waiting_;  // whole lines, each with its line break
+  std::condition_variable idle_;
+  std::string waiting_;   // whole lines, each with its line break
+  bool writing_ = false;  // a batch has left waiting_ and is not yet out
   bool stopping_ = false;
 
   std::atomic<std::chrono::steady_clock::time_point> give_up_at_{
@@ -158,10 +161,13 @@ void LogQueue::run() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
+      writing_ = false;
+      if (waiting_.empty()) idle_.notify_all();
       wake_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
       if (waiting_.empty()) return;  // stopping, and all is written
       batch.clear();
       batch.swap(waiting_);
+      writing_ = true;
     }
     if (!write_all(batch)) {
       const auto lines = std::count(batch.begin(), batch.end(), '\n');
@@ -171,6 +177,11 @@ void LogQueue::run() {
     }
     if (give_up()) return;
   }
+}
+
+void LogQueue::flush() {
+  std::unique_lock lock(mutex_);
+  idle_.wait_for(lock, LogWriter::kFlushWait, [&] { return waiting_.empty() && !writing_; });
 }
 
 void LogQueue::finish() {
@@ -231,6 +242,8 @@ LogWriter::~LogWriter() {
   }
   queue_->finish();
 }
+
+void LogWriter::flush() noexcept { queue_->flush(); }
 
 std::uint64_t LogWriter::dropped() const noexcept { return queue_->dropped(); }
 

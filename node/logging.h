@@ -40,6 +40,9 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
+  /// Waits until what is queued has been written, for at most kFlushWait: before _exit().
+  void flush() noexcept;
+
   /// Lines lost so far, to a full queue or a failing descriptor.
   std::uint64_t dropped() const noexcept;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "node/install_paths.h"
+#include "node/process_metrics.h"
 #include "node/secret.h"
 #include "node/signals.h"
 #include "pipe/log.h"
@@ -216,6 +217,7 @@ int Runtime::stop() {
     // Their threads cannot be joined, so the ordinary way out would wait for them for ever.
     log(LogLevel::warning, "node", "Handlers did not return; leaving them behind",
         {{"threads", stuck}});
+    log_.flush();
     std::fflush(nullptr);
     std::_Exit(static_cast<int>(ExitCode::ok));
   }
@@ -227,6 +229,7 @@ int Runtime::stop() {
 }
 
 void Runtime::export_metrics() {
+  exported_ = export_process(metrics_, log_, health_);
   const rest::Stats& stats = rest_->stats();
   const auto show = [this](std::string_view name, std::string_view help,
                            const std::atomic<std::uint64_t>& value, Labels labels = {}) {

@@ -108,6 +108,13 @@ TEST_F(LogWriterTest, WritesWhatIsAtOrAboveTheLevel) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
+TEST_F(LogWriterTest, FlushWaitsUntilAllIsOut) {
+  LogWriter writer(LogFormat::text, LogLevel::info, writer_);
+  for (int i = 0; i < 100; ++i) log(LogLevel::info, "test", "Line", {{"i", i}});
+  writer.flush();
+  EXPECT_THAT(read_available(), HasSubstr(" i=99\n"));
+}
+
 TEST_F(LogWriterTest, LinesOfManyThreadsStayWhole) {
   constexpr int kThreads = 4;
   constexpr int kLines = 500;

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "node/process_metrics.h"
+
 namespace rp::node {
 namespace {
 
@@ -88,6 +90,23 @@ TEST(MetricsTest, AnUnboundedLabelStopsAtTheLimit) {
             static_cast<std::ptrdiff_t>(Registry::kSeriesMax + 2));
   registry.gauge("restpipe_late", "Late.").set(1);  // still safe to use, and not shown
   EXPECT_THAT(registry.prometheus_text(), Not(HasSubstr("\nrestpipe_late 1")));
+}
+
+TEST(ProcessMetricsTest, ShowTheBuildAndTheProcess) {
+  const LogWriter log(LogFormat::text, LogLevel::error);
+  Registry registry;
+  Health health;
+  const auto handles = export_process(registry, log, health);
+  EXPECT_THAT(registry.prometheus_text(), HasSubstr("\nrestpipe_ready 0\n"));
+  health.set(Health::kStarting, false);
+  const std::string text = registry.prometheus_text();
+  EXPECT_THAT(text, HasSubstr("\nrestpipe_ready 1\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("restpipe_build_info.version=\"[0-9.]+\". 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nrestpipe_log_lines_dropped_total 0\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("\nprocess_resident_memory_bytes [1-9]"));
+  EXPECT_THAT(text, testing::ContainsRegex("\nprocess_open_fds [1-9]"));
+  EXPECT_THAT(text, testing::ContainsRegex("\nprocess_cpu_seconds_total [0-9]"));
+  EXPECT_THAT(text, testing::ContainsRegex("\nprocess_start_time_seconds [1-9]"));
 }
 
 TEST(MetricsTest, CountsFromManyThreadsAddUp) {
