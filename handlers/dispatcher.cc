@@ -33,7 +33,7 @@ class Dispatcher::Core {
         call->fail({pipe::Errc::overloaded, "too many calls in flight on this node"});
         return;
       case LiveCalls::Added::closed:
-        call->fail({pipe::Errc::stopped, "this node is shutting down"});
+        call->fail({pipe::Errc::draining, "this node is leaving and takes no new calls"});
         return;
       case LiveCalls::Added::yes:
         break;

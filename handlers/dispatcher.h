@@ -59,7 +59,7 @@ struct DispatcherOptions {
 ///  - no such method: code 255, text/plain, empty body;
 ///  - the handler threw, dropped its Responder, or got malformed JSON: code 251, exception object;
 ///  - Errc::deadline_exceeded, even when the handler hangs; Errc::overloaded when a bound is
-///    reached; Errc::stopped after stop().
+///    reached; Errc::draining once stop() was called.
 class Dispatcher final : public pipe::EventTarget {
  public:
   /// `observer` may be null; it outlives the dispatcher and every call. Throws std::system_error

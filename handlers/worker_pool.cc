@@ -50,12 +50,14 @@ bool WorkerPool::try_post(std::function<void()> task) {
 }
 
 std::size_t WorkerPool::stop(std::chrono::milliseconds patience) {
-  std::deque<std::function<void()>> dropped;  // destroyed without the lock: tasks own much
   std::unique_lock lock(state_->mutex);
   if (state_->stopping) return state_->abandoned;
   state_->stopping = true;
-  dropped.swap(state_->queue);
+  auto dropped = std::exchange(state_->queue, {});
+  lock.unlock();
   state_->task_or_stop.notify_all();
+  dropped.clear();  // without the lock: tasks own much
+  lock.lock();
   // Threads that are idle leave at once; waiting for them takes no patience worth counting.
   const auto grace = std::max(patience, std::chrono::milliseconds(100));
   state_->thread_left.wait_for(lock, grace, [this] { return state_->alive == 0; });

@@ -251,6 +251,23 @@ TEST_F(DispatcherTest, EndsACallAtItsDeadlineThoughTheHandlerHangs) {
   settle();
 }
 
+TEST_F(DispatcherTest, EndsACallAtItsDeadlineThoughAnInlineHandlerHangs) {
+  Gate gate;
+  dispatcher_.add("get", "hang", Flags::none, [&](const Invocation&, Responder& responder) {
+    gate.pass();
+    EXPECT_EQ(responder.reply({}, "too late"), Answer::gone);
+  });
+  const auto sink = std::make_shared<RecordingSink>();
+  auto event = make_event("get", "hang");
+  event.deadline = pipe::Clock::now() + 30ms;
+  auto submitted = std::async(std::launch::async,
+                              [&] { return dispatcher_.submit(std::move(event), {}, {}, sink); });
+  ASSERT_TRUE(sink->wait_done());
+  EXPECT_EQ(sink->error(), Errc::deadline_exceeded);
+  gate.open();
+  submitted.get();
+}
+
 TEST_F(DispatcherTest, DoesNotStartAHandlerAfterTheDeadline) {
   dispatcher_.add("get", "hello", Flags::none,
                   [](const Invocation&, Responder&) { ADD_FAILURE() << "the handler ran"; });
@@ -326,7 +343,7 @@ TEST_F(DispatcherTest, StopWaitsForWhatIsInFlightAndRefusesTheRest) {
   });
   const auto asked = get("slow");
   auto stopped = std::async(std::launch::async, [&] { return dispatcher_.stop(kPatience); });
-  while (get("slow")->error() != Errc::stopped) std::this_thread::yield();
+  while (get("slow")->error() != Errc::draining) std::this_thread::yield();
   gate.open();
   EXPECT_EQ(stopped.get(), 0u);
   EXPECT_EQ(asked->body(), "done");

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -34,10 +35,13 @@ TEST(WorkerPoolTest, RefusesTasksBeyondItsQueueAndAfterStop) {
   }));
   entered.get_future().wait();
   std::atomic<bool> ran = false;
-  EXPECT_TRUE(pool.try_post([&] { ran = true; }));
+  auto owned = std::make_shared<int>();
+  const std::weak_ptr<int> waiting = owned;
+  EXPECT_TRUE(pool.try_post([&ran, owned] { ran = true; }));
+  owned.reset();
   EXPECT_FALSE(pool.try_post([] {}));
   auto stopped = std::async(std::launch::async, [&] { return pool.stop(kPatience); });
-  while (pool.try_post([] {})) std::this_thread::yield();
+  while (!waiting.expired()) std::this_thread::yield();
   go.set_value();
   EXPECT_EQ(stopped.get(), 0u);
   EXPECT_FALSE(pool.try_post([] {}));
