@@ -1,0 +1,373 @@
+#include "tests/pipe/loopback.h"
+
+#include <arpa/inet.h>
+#include <csignal>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+#include <unistd.h>
+
+#include "pipe/core/frame.h"
+
+namespace rp::pipe::test {
+namespace {
+
+namespace asio = boost::asio;
+
+timeval patience() { return {.tv_sec = std::chrono::seconds(kPatience).count(), .tv_usec = 0}; }
+
+}  // namespace
+
+certs::testing::TestPki& pki() {
+  static certs::testing::TestPki instance;
+  static const bool with_crl = [] {
+    for (const auto& directory : {instance.server(), instance.client()}) {
+      certs::testing::TestPki::install_crl(instance.crl(), directory);
+    }
+    return true;
+  }();
+  (void)with_crl;
+  return instance;
+}
+
+std::shared_ptr<const TlsContext> tls(certs::Role role) {
+  static std::map<certs::Role, std::shared_ptr<const TlsContext>> contexts;
+  auto& context = contexts[role];
+  if (!context) {
+    context = std::make_shared<TlsContext>(
+        std::make_shared<const certs::Identity>(certs::Identity::load(pki().files(role), role)));
+  }
+  return context;
+}
+
+SocketPair::SocketPair() : dialled(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), accepted(-1) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  void* const generic = &address;
+  auto* const any = static_cast<sockaddr*>(generic);
+  if (::bind(listener, any, size) != 0 || ::listen(listener, 1) != 0 ||
+      ::getsockname(listener, any, &size) != 0 || ::connect(dialled, any, size) != 0) {
+    ADD_FAILURE() << "no sockets on the loopback interface";
+  }
+  accepted = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  ::close(listener);
+}
+
+// ---- WaitingSink -------------------------------------------------------------------------------
+
+void WaitingSink::reply(ReplyHead, std::string body) {
+  std::unique_lock lock(mutex_);
+  body_ = std::move(body);
+  complete(std::move(lock));
+}
+
+void WaitingSink::begin(ReplyHead) {}
+
+void WaitingSink::data(std::string piece) {
+  std::shared_ptr<CallControl> control;
+  std::size_t bytes = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    body_ += piece;
+    unconsumed_ += piece.size();
+    control = control_;
+    if (control) bytes = std::exchange(unconsumed_, 0);
+  }
+  if (control) control->consumed(bytes);
+}
+
+void WaitingSink::consume_with(std::shared_ptr<CallControl> control) {
+  std::size_t bytes = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    control_ = control;
+    bytes = std::exchange(unconsumed_, 0);
+  }
+  control->consumed(bytes);
+}
+
+void WaitingSink::end() { complete(std::unique_lock(mutex_)); }
+
+void WaitingSink::fail(Failure failure) {
+  std::unique_lock lock(mutex_);
+  failure_ = std::move(failure);
+  complete(std::move(lock));
+}
+
+void WaitingSink::complete(std::unique_lock<std::mutex> lock) {
+  ++endings_;
+  control_.reset();
+  lock.unlock();
+  done_.notify_all();
+}
+
+bool WaitingSink::wait() {
+  std::unique_lock lock(mutex_);
+  return done_.wait_for(lock, kPatience, [this] { return endings_ > 0; });
+}
+
+int WaitingSink::endings() const {
+  const std::lock_guard lock(mutex_);
+  return endings_;
+}
+
+std::string WaitingSink::body() const {
+  const std::lock_guard lock(mutex_);
+  return body_;
+}
+
+std::optional<Failure> WaitingSink::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+Errc WaitingSink::failed_with() const {
+  const auto f = failure();
+  return f ? f->code : Errc{};
+}
+
+// ---- LocalHandlers -----------------------------------------------------------------------------
+
+namespace {
+
+class CountingControl final : public CallControl {
+ public:
+  explicit CountingControl(std::atomic<int>& cancelled) : cancelled_(cancelled) {}
+  void cancel() override { ++cancelled_; }
+  void consumed(std::size_t) override {}
+
+ private:
+  std::atomic<int>& cancelled_;
+};
+
+}  // namespace
+
+LocalHandlers::~LocalHandlers() {
+  for (std::thread& thread : threads_) thread.join();
+}
+
+std::shared_ptr<CallControl> LocalHandlers::submit(Event event, std::string body, Origin origin,
+                                                   std::shared_ptr<ReplySink> sink) {
+  ++submitted;
+  {
+    const std::lock_guard lock(mutex_);
+    last_origin_ = std::move(origin);
+    if (event.noun == "stall") stalled_.push_back(sink);
+    if (event.noun == "thread") {
+      threads_.emplace_back(
+          [sink, body = std::move(body)]() mutable { sink->reply({}, std::move(body)); });
+    }
+  }
+  if (event.noun == "echo") sink->reply({}, std::move(body));
+  if (event.noun == "size") sink->reply({}, std::to_string(body.size()));
+  if (event.noun == "big") sink->reply({}, std::string(1 << 20, 'b'));
+  return std::make_shared<CountingControl>(cancelled);
+}
+
+void LocalHandlers::release() {
+  std::vector<std::shared_ptr<ReplySink>> sinks;
+  {
+    const std::lock_guard lock(mutex_);
+    sinks.swap(stalled_);
+  }
+  for (const auto& sink : sinks) sink->reply({}, "released");
+}
+
+std::size_t LocalHandlers::stalled() const {
+  const std::lock_guard lock(mutex_);
+  return stalled_.size();
+}
+
+Origin LocalHandlers::last_origin() const {
+  const std::lock_guard lock(mutex_);
+  return last_origin_;
+}
+
+// ---- PipeHost ----------------------------------------------------------------------------------
+
+PipeHost::PipeHost(certs::Role role, Pipe::Options options)
+    : role_(role), options_(std::move(options)) {
+  thread_.start();
+}
+
+PipeHost::~PipeHost() {
+  if (started_) {
+    thread_.post([this] {
+      if (pipe_) pipe_->close(Errc::stopped);
+    });
+    wait_end();
+  }
+  thread_.stop();
+}
+
+void PipeHost::start(int socket, std::string host) {
+  started_ = true;
+  thread_.post([this, socket, host = std::move(host)] {
+    asio::co_spawn(thread_.context(), carry(socket, host), [](const std::exception_ptr& thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+    });
+  });
+}
+
+asio::awaitable<void> PipeHost::carry(int socket, std::string host) {
+  Pipe::Options options = options_;
+  options.node = certs::name(role_);
+  options.software = "restpipe/test";
+  PipeOwner& self = *this;
+  Pipe pipe(asio::ip::tcp::socket(thread_.context(), asio::ip::tcp::v4(), socket), thread_,
+            tls(role_), host, std::move(options), handlers, self);
+  pipe_ = &pipe;
+  const error_code why = co_await pipe.run();
+  pipe_ = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = why;
+    detail_ = pipe.detail();
+  }
+  changed_.notify_all();
+}
+
+error_code PipeHost::pipe_admitted(Pipe& pipe) { return admit ? admit(pipe) : error_code(); }
+
+void PipeHost::pipe_opened(Pipe& pipe) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    target_ = pipe.target();
+  }
+  changed_.notify_all();
+}
+
+void PipeHost::pipe_draining(Pipe&, const Failure&) { ++draining; }
+
+bool PipeHost::wait_open() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kPatience, [this] { return open_ || ended_; });
+  return open_ && !ended_;
+}
+
+error_code PipeHost::wait_end() {
+  std::unique_lock lock(mutex_);
+  const bool ended = changed_.wait_for(lock, kPatience, [this] { return ended_.has_value(); });
+  EXPECT_TRUE(ended) << "the pipe does not end";
+  return ended ? *ended_ : error_code();
+}
+
+bool PipeHost::has_ended() {
+  const std::lock_guard lock(mutex_);
+  return ended_.has_value();
+}
+
+bool PipeHost::at_home(const std::function<void(Pipe&)>& f) {
+  std::promise<bool> done;
+  thread_.post([&] {
+    if (pipe_) f(*pipe_);
+    done.set_value(pipe_ != nullptr);
+  });
+  return done.get_future().get();
+}
+
+std::shared_ptr<EventTarget> PipeHost::target() {
+  const std::lock_guard lock(mutex_);
+  return target_;
+}
+
+std::shared_ptr<WaitingSink> PipeHost::call(const std::string& noun, std::string body) {
+  auto sink = std::make_shared<WaitingSink>();
+  Event event;
+  event.verb = "post";
+  event.noun = noun;
+  event.request_id = "test";
+  last_control_ = target()->submit(std::move(event), std::move(body), {}, sink);
+  sink->consume_with(last_control_);
+  return sink;
+}
+
+// ---- RawPeer -----------------------------------------------------------------------------------
+
+RawPeer::RawPeer(int socket, const Options& options)
+    : socket_(socket), context_(SSL_CTX_new(TLS_method())), ssl_(nullptr) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's sockets write without MSG_NOSIGNAL
+  const timeval wait = patience();
+  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  const int on = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // It plays hostile peers too, so it may use what nobody should.
+  SSL_CTX_set_security_level(context_, 0);
+  SSL_CTX_set_max_proto_version(context_, options.tls_version_max);
+  SSL_CTX_set_mode(context_, SSL_MODE_AUTO_RETRY);
+  if (!options.identity.empty()) {
+    const certs::IdentityFiles files = certs::identity_files(options.identity, options.role);
+    EXPECT_EQ(SSL_CTX_use_certificate_chain_file(context_, files.certificate.c_str()), 1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_, files.key.c_str(), SSL_FILETYPE_PEM), 1);
+  }
+  if (options.refuse_peer) {
+    SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, nullptr);  // it knows no authority at all
+  } else {
+    SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+  }
+  if (!options.alpn.empty()) {
+    const std::string& alpn = options.alpn;
+    const void* bytes = alpn.data();
+    SSL_CTX_set_alpn_protos(context_, static_cast<const unsigned char*>(bytes),
+                            static_cast<unsigned>(alpn.size()));
+  }
+  ssl_ = SSL_new(context_);
+  SSL_set_fd(ssl_, socket_);
+  if (options.role == certs::Role::server) {
+    SSL_set_accept_state(ssl_);
+  } else {
+    SSL_set_connect_state(ssl_);
+  }
+}
+
+RawPeer::~RawPeer() {
+  SSL_free(ssl_);
+  SSL_CTX_free(context_);
+  if (socket_ >= 0) ::close(socket_);
+}
+
+bool RawPeer::handshake() { return SSL_do_handshake(ssl_) == 1; }
+
+bool RawPeer::send(std::string_view bytes) {
+  return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+}
+
+std::string RawPeer::receive(std::size_t bytes) {
+  std::string all;
+  char buffer[16 * 1024];
+  while (all.size() < bytes) {
+    const std::size_t wanted = std::min(sizeof buffer, bytes - all.size());
+    const int n = SSL_read(ssl_, buffer, static_cast<int>(wanted));
+    if (n <= 0) break;
+    all.append(buffer, static_cast<std::size_t>(n));
+  }
+  return all;
+}
+
+std::pair<int, std::string> RawPeer::receive_frame() {
+  const std::string bytes = receive(kFrameHeaderBytes);
+  if (bytes.size() < kFrameHeaderBytes) return {0, {}};
+  const FrameHeader header = decode_header(bytes.data());
+  return {header.type, receive(header.payload_bytes)};
+}
+
+void RawPeer::reset() {
+  const linger hard{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  ::close(std::exchange(socket_, -1));
+}
+
+void RawPeer::request_key_update() { EXPECT_EQ(SSL_key_update(ssl_, SSL_KEY_UPDATE_REQUESTED), 1); }
+
+}  // namespace rp::pipe::test

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "pipe/io_thread.h"
+#include "pipe/pipe.h"
+#include "tests/certs/test_pki.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+/// Real sockets for the suites of the pipe: pipes on threads of their own, and peers made of plain
+/// OpenSSL that do as they like.
+namespace rp::pipe::test {
+
+using namespace std::chrono_literals;
+
+/// Longest wait for anything; reaching it is a failure of the test.
+constexpr auto kPatience = 20s;
+
+/// The PKI of the program; both good identities have the CRL installed.
+certs::testing::TestPki& pki();
+std::shared_ptr<const TlsContext> tls(certs::Role role);
+
+/// A connected pair of TCP sockets on the loopback interface; whoever takes one closes it.
+struct SocketPair {
+  SocketPair();
+  int dialled;
+  int accepted;
+};
+
+/// An answer that a thread may wait for. Counts how often it is completed.
+class WaitingSink final : public ReplySink {
+ public:
+  void reply(ReplyHead head, std::string body) override;
+  void begin(ReplyHead head) override;
+  void data(std::string piece) override;
+  void end() override;
+  void fail(Failure failure) override;
+
+  /// Bytes of streamed replies are given back through this; set it before the answer can come.
+  void consume_with(std::shared_ptr<CallControl> control);
+  bool wait();
+  int endings() const;
+  std::string body() const;
+  std::optional<Failure> failure() const;
+  Errc failed_with() const;
+
+ private:
+  void complete(std::unique_lock<std::mutex> lock);
+
+  mutable std::mutex mutex_;
+  std::condition_variable done_;
+  std::shared_ptr<CallControl> control_;
+  std::size_t unconsumed_ = 0;
+  int endings_ = 0;
+  std::string body_;
+  std::optional<Failure> failure_;
+};
+
+/// Handlers by noun: "echo" gives the body back, "size" its length, "stall" never answers until
+/// release(), "big" replies with 1 MiB, "thread" echoes from a thread of its own.
+class LocalHandlers final : public EventTarget {
+ public:
+  ~LocalHandlers() override;
+  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
+                                      std::shared_ptr<ReplySink> sink) override;
+  /// Answers all that stall.
+  void release();
+  std::size_t stalled() const;
+  Origin last_origin() const;
+  std::atomic<int> submitted{0};
+  std::atomic<int> cancelled{0};
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<ReplySink>> stalled_;
+  std::vector<std::thread> threads_;
+  Origin last_origin_;
+};
+
+/// One pipe on an I/O thread of its own, with its handlers.
+class PipeHost final : public PipeOwner {
+ public:
+  explicit PipeHost(certs::Role role, Pipe::Options options = {});
+  /// Ends the pipe, waits for that, then stops the thread.
+  ~PipeHost() override;
+
+  /// Takes the socket and starts. `host` is what a client expects of the server's certificate.
+  void start(int socket, std::string host = "localhost");
+  bool wait_open();
+  /// Why the pipe ended.
+  error_code wait_end();
+  bool has_ended();
+  const std::string& detail() const { return detail_; }  ///< after wait_end()
+
+  /// Runs on the pipe's thread and waits for it. False when the pipe has ended.
+  bool at_home(const std::function<void(Pipe&)>& f);
+  std::shared_ptr<WaitingSink> call(const std::string& noun, std::string body = {});
+  std::shared_ptr<CallControl> last_control() const { return last_control_; }
+  std::shared_ptr<EventTarget> target();
+  IoThread& thread() { return thread_; }
+
+  LocalHandlers handlers;
+  std::function<error_code(Pipe&)> admit;
+  std::atomic<int> draining{0};
+
+ private:
+  error_code pipe_admitted(Pipe& pipe) override;
+  void pipe_opened(Pipe& pipe) override;
+  void pipe_draining(Pipe& pipe, const Failure& reason) override;
+  void pipe_pinged(Pipe&) override {}
+  void pipe_ponged(Pipe&, Clock::duration) override {}
+  boost::asio::awaitable<void> carry(int socket, std::string host);
+
+  const certs::Role role_;
+  const Pipe::Options options_;
+  IoThread thread_;
+  Pipe* pipe_ = nullptr;  // touched on the thread only
+  bool started_ = false;
+  std::shared_ptr<CallControl> last_control_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+  std::shared_ptr<EventTarget> target_;
+  std::optional<error_code> ended_;
+  std::string detail_;
+};
+
+/// A peer of plain OpenSSL on a blocking socket, for identities and bytes of every kind.
+class RawPeer {
+ public:
+  struct Options {
+    certs::Role role = certs::Role::client;
+    std::filesystem::path identity;  ///< empty: none
+    int tls_version_max = 0x0304;
+    std::string alpn = "\x0arestpipe/1";
+    bool refuse_peer = false;  ///< as if it trusted another authority
+  };
+  RawPeer(int socket, const Options& options);
+  ~RawPeer();
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
+
+  bool handshake();
+  /// Each call makes records of its own.
+  bool send(std::string_view bytes);
+  /// Until that many bytes are there, or the connection ends or is silent for the patience.
+  std::string receive(std::size_t bytes);
+  /// Everything up to the end of the connection.
+  std::string receive_all() { return receive(std::string::npos); }
+  /// The next whole frame: its type and payload; type 0 at the end.
+  std::pair<int, std::string> receive_frame();
+  void reset();
+  void request_key_update();
+
+ private:
+  int socket_;
+  ssl_ctx_st* context_;
+  ssl_st* ssl_;
+};
+
+}  // namespace rp::pipe::test
