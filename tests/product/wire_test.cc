@@ -26,7 +26,22 @@ class WireParityTest : public LabTest {
     return TlsStream::dial(connect_to(server_->pipe_port()).value(), identity(name));
   }
 
-  /// The same with HELLOs exchanged.
+  /// Starts the client node against `listener` and plays its server, HELLOs exchanged. Null when
+  /// the client does not come.
+  std::unique_ptr<WirePeer> answer_client(const Socket& listener, std::vector<std::string> flags) {
+    const auto identity = authority_.server();
+    client_ = make_client({.flags = std::move(flags), .pipe_port = port_of(listener)});
+    auto accepted = accept_from(listener, 5s);
+    if (!accepted) return nullptr;
+    auto stream = TlsStream::answer(std::move(*accepted), {identity / "restpipe.server.crt.pem",
+                                                           identity / "restpipe.server.key.pem"});
+    if (!stream) return nullptr;
+    auto server = std::make_unique<WirePeer>(std::move(stream));
+    if (!server->answer_hello() || !client_->ready()) return nullptr;
+    return server;
+  }
+
+  /// A pipe to the server node with HELLOs exchanged.
   std::unique_ptr<WirePeer> connect(const std::string& name = "by-hand") {
     auto peer = std::make_unique<WirePeer>(dial(name));
     if (!peer->exchange_hello()) throw std::runtime_error("no HELLO from the server");
@@ -147,41 +162,44 @@ TEST_F(WireParityTest, Row59_ASilentPeerIsDroppedAfterTwoIntervals) {
 
 TEST_F(WireParityTest, Row60_AServerThatIsSilentIsLeftAndDialledAgain) {
   const auto listener = listen_on_loopback();
-  const TlsSetup hub = {authority_.server() / "restpipe.server.crt.pem",
-                        authority_.server() / "restpipe.server.key.pem"};
-  client_ = make_client({.flags = {"--heartbeat-interval", "1"}, .pipe_port = port_of(listener)});
-  auto accepted = accept_from(listener, 5s);
-  ASSERT_TRUE(accepted);
-  auto stream = TlsStream::answer(std::move(*accepted), hub);
-  ASSERT_TRUE(stream);
-  WirePeer server(std::move(stream));
-  ASSERT_TRUE(server.answer_hello());
+  const auto server = answer_client(listener, {"--heartbeat-interval", "1"});
+  ASSERT_TRUE(server);
   const auto connected = TestClock::now();
-  ASSERT_TRUE(client_->ready());
 
-  ASSERT_TRUE(server.next_of(FrameType::ping, 3s));
+  ASSERT_TRUE(server->next_of(FrameType::ping, 3s));
   const auto pinged = TestClock::now();
   EXPECT_GE(pinged - connected, 800ms);
   EXPECT_LE(pinged - connected, 2s);
-  EXPECT_TRUE(server.closes_within(5s));
+  EXPECT_TRUE(server->closes_within(5s));
   EXPECT_GE(TestClock::now() - pinged, 800ms);
   EXPECT_LE(TestClock::now() - pinged, 3500ms);
   EXPECT_TRUE(accept_from(listener, 5s));
 }
 
-TEST_F(WireParityTest, Row61_AnIdlePipeHasOneHeartbeatPerInterval) {
-  server_ = make_server({.flags = {"--heartbeat-interval", "1"}});
-  const auto peer = connect();
+TEST_F(WireParityTest, Row61_AnIdleClientSendsOneHeartbeatPerInterval) {
+  const auto listener = listen_on_loopback();
+  const auto server = answer_client(listener, {"--heartbeat-interval", "1"});
+  ASSERT_TRUE(server);
   int pings = 0;
   const auto until = TestClock::now() + 4500ms;
-  while (const auto ping = peer->next_of(FrameType::ping, until - TestClock::now())) {
+  while (const auto ping = server->next_of(FrameType::ping, until - TestClock::now())) {
     ++pings;
     ASSERT_EQ(ping->payload.size(), pipe::kPingBytes);
-    ASSERT_TRUE(peer->send(pipe::encode_ping(FrameType::pong, ping->payload)));
+    ASSERT_TRUE(server->send(pipe::encode_ping(FrameType::pong, ping->payload)));
   }
   EXPECT_GE(pings, 3);
   EXPECT_LE(pings, 5);
-  EXPECT_TRUE(server_knows("by-hand", 0s));
+  EXPECT_EQ(status_of(client_->rest_port(), "/readyz"), 200);
+}
+
+TEST_F(WireParityTest, Row61_AServerThatHearsHeartbeatsSendsNone) {
+  server_ = make_server({.flags = {"--heartbeat-interval", "1"}});
+  const auto peer = connect();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(peer->next_of(FrameType::ping, 1s));
+    ASSERT_TRUE(peer->send(pipe::encode_ping(FrameType::ping, "8 bytes!")));
+    ASSERT_TRUE(peer->next_of(FrameType::pong, 1s));
+  }
 }
 
 TEST_F(WireParityTest, Row50_TheNewestPipeOfAnIdentityWins) {

@@ -32,15 +32,18 @@ function(rp_library name)
     PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# rp_test(NAME SOURCES file... LINK lib... [LABELS label...] [TIMEOUT seconds])
+# rp_test(NAME SOURCES file... LINK lib... [LABELS label...] [TIMEOUT seconds] [COST seconds])
 # One GoogleTest program per folder under tests/, each of its tests known to ctest.
 function(rp_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;COST" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
+  if(NOT ARG_COST)
+    set(ARG_COST 0) # ctest begins with the tests that cost most
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE rp_options ${ARG_LINK} GTest::gmock_main)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS
-                                                               "${ARG_LABELS}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${ARG_TIMEOUT} COST ${ARG_COST}
+                                                               LABELS "${ARG_LABELS}")
 endfunction()
