@@ -23,23 +23,6 @@ constexpr std::size_t kQueuedAnswersMax = 64 * 1024;
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 
-Problem problem_of(const Refusal& refusal) {
-  Problem problem;
-  problem.status = refusal.status;
-  problem.code = refusal.code;
-  problem.detail = refusal.detail;
-  problem.retryable = refusal.status == 408;
-  return problem;
-}
-
-Problem internal_error(std::string detail) {
-  Problem problem;
-  problem.status = 500;
-  problem.code = "internal_error";
-  problem.detail = std::move(detail);
-  return problem;
-}
-
 std::optional<std::uint64_t> content_length_of(const ResponseHead& head) {
   for (const ResponseHeader& header : head.headers) {
     if (!equals_ignoring_case(header.name, "content-length")) continue;
@@ -108,7 +91,7 @@ void Connection::work_on(std::string_view& input) {
         break;
       case Gate::Progress::refused:
         port_.stats.requests_malformed.fetch_add(1, std::memory_order_relaxed);
-        answer_problem(problem_of(gate_.refusal()), nullptr);
+        answer_problem(problem_for(gate_.refusal()), nullptr);
         return;
     }
   }
@@ -134,13 +117,7 @@ bool Connection::account_body() {
   body_accounted_ += more;
   if (total.fetch_add(more, std::memory_order_relaxed) + more <= port_.limits.bodies_bytes_max)
     return true;
-  Problem problem;
-  problem.status = 503;
-  problem.code = "overloaded";
-  problem.detail = "the request bodies in memory have reached their limit; nothing ran";
-  problem.retryable = true;
-  problem.retry_after_s = 1;
-  answer_problem(problem, &gate_.request());
+  answer_problem(bodies_too_large(), &gate_.request());
   return false;
 }
 
@@ -419,7 +396,7 @@ void Connection::sweep() {
   const auto waited = port_.now - phase_since_;
   const auto refuse = [&](std::string detail) {
     port_.stats.requests_timed_out.fetch_add(1, std::memory_order_relaxed);
-    answer_problem(problem_of({408, "request_timeout", std::move(detail)}), nullptr);
+    answer_problem(problem_for(Refusal{408, "request_timeout", std::move(detail)}), nullptr);
   };
   if (phase_ == Phase::lingering && waited > kLingerTime) return close_now();
   if (stalled_since_ && port_.now - *stalled_since_ > limits.write_timeout) {

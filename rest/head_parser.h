@@ -6,16 +6,10 @@
 #include <string_view>
 
 #include "rest/limits.h"
+#include "rest/refusal.h"
 #include "rest/request.h"
 
 namespace rp::rest {
-
-/// Why the gate refuses a connection's input. Nothing more is read from it afterwards.
-struct Refusal {
-  int status = 400;
-  std::string_view code;  ///< stable word, a literal
-  std::string detail;     ///< a sentence that names what was wrong
-};
 
 /// How the body of a request is delimited.
 struct Framing {

@@ -75,6 +75,18 @@ void add_parity_form(Problem& problem, Errc code, Side side) {
   }
 }
 
+/// True for a media range with a weight of zero: "text/html; q=0", "*/*;q=0.0".
+bool is_refused(std::string_view media_range) {
+  for (auto at = media_range.find(';'); at != std::string_view::npos;
+       at = media_range.find(';', at + 1)) {
+    const auto parameter =
+        trimmed(media_range.substr(at + 1, media_range.find(';', at + 1) - at - 1));
+    if (!equals_ignoring_case(parameter.substr(0, 2), "q=")) continue;
+    return parameter.substr(2).find_first_not_of("0.") == std::string_view::npos;
+  }
+  return false;
+}
+
 enum class JsonWish { named, taken, refused };
 
 /// What an Accept header says about JSON: names it, takes it with everything else, or leaves it
@@ -89,7 +101,7 @@ JsonWish json_wish(const Request& request) {
       const auto element = next_list_element(list);
       any = true;
       const auto type = trimmed(element.substr(0, element.find(';')));
-      if (element.find("q=0") != std::string_view::npos && element.ends_with("q=0")) continue;
+      if (is_refused(element)) continue;
       if (equals_ignoring_case(type, "application/problem+json") ||
           equals_ignoring_case(type, "application/json") ||
           equals_ignoring_case(type, "application/*"))
@@ -139,6 +151,34 @@ Problem problem_for(const pipe::Failure& failure, Side side, std::string request
   problem.may_have_run = mapping.may_have_run;
   if (mapping.status == 503) problem.retry_after_s = kRetryAfterSeconds;
   add_parity_form(problem, failure.code, side);
+  return problem;
+}
+
+Problem problem_for(const Refusal& refusal) {
+  Problem problem;
+  problem.status = refusal.status;
+  problem.code = refusal.code;
+  problem.detail = refusal.detail;
+  problem.retryable = refusal.status == 408;
+  return problem;
+}
+
+Problem internal_error(std::string detail) {
+  Problem problem;
+  problem.status = 500;
+  problem.code = "internal_error";
+  problem.detail = std::move(detail);
+  return problem;
+}
+
+Problem bodies_too_large() {
+  Problem problem;
+  problem.status = 503;
+  problem.code = name(Errc::overloaded);
+  problem.detail = "the request bodies in memory have reached their limit; nothing ran";
+  problem.retryable = true;
+  problem.may_have_run = false;
+  problem.retry_after_s = kRetryAfterSeconds;
   return problem;
 }
 

@@ -7,6 +7,7 @@
 
 #include "pipe/error.h"
 #include "rest/address.h"
+#include "rest/refusal.h"
 #include "rest/request.h"
 #include "rest/response.h"
 
@@ -36,6 +37,15 @@ struct Problem {
 /// The one place where a failed call becomes an HTTP status. `side` is the one that was called; it
 /// only chooses words.
 Problem problem_for(const pipe::Failure& failure, EventAddress::Side side, std::string request_id);
+
+/// What the gate refused.
+Problem problem_for(const Refusal& refusal);
+
+/// 500 for a fault of this program; `detail` goes to the client.
+Problem internal_error(std::string detail);
+
+/// 503: all request bodies in memory together have reached their limit.
+Problem bodies_too_large();
 
 /// "404 not found" for a path that no route serves: text/html, body `not found`.
 Problem not_found();

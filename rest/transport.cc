@@ -3,13 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
-#include <condition_variable>
-#include <deque>
 #include <future>
-#include <mutex>
-#include <sys/timerfd.h>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,7 +15,7 @@
 #include <unistd.h>
 
 #include "pipe/log.h"
-#include "rest/connection.h"
+#include "rest/connection_set.h"
 
 namespace rp::rest {
 namespace {
@@ -35,23 +29,10 @@ constexpr std::size_t kParsedBodyMax = 64 * 1024;
 // Pistache's parser buffers the canonical request: the target, the body and a few fixed words.
 constexpr std::size_t kParserOverhead = 20 * 1024;
 
-constexpr std::chrono::milliseconds kSweepIntervalMax{1000};
-constexpr std::chrono::milliseconds kSweepIntervalMin{5};
-
 /// Thrown through Pistache's read loop, the only way to leave it before the socket is empty.
 struct ReadLater {};
 /// Thrown through Pistache's end-of-file path, so that the peer stays for the answer it is owed.
 struct KeepPeer {};
-
-/// What all transport threads share; outlives them.
-struct Shared {
-  const Limits& limits;
-  const Guard& guard;
-  const Handler& handler;
-  Stats& stats;
-  std::mutex mutex;
-  std::condition_variable closed_one;  ///< with mutex: a connection has closed
-};
 
 class Transport;
 
@@ -80,10 +61,10 @@ class RequestHandler final : public ps::Http::Handler {
   Transport* owner_;
 };
 
-class Transport final : public ps::Tcp::Transport, public TransportPort {
+/// One transport thread: Pistache's side of its connections.
+class Transport final : public ps::Tcp::Transport, public ConnectionSet {
  public:
   explicit Transport(Shared& shared) : Transport(shared, std::make_shared<RequestHandler>(*this)) {}
-  ~Transport() override;
 
   // Pistache's side.
   std::shared_ptr<ps::Aio::Handler> clone() const override {
@@ -100,65 +81,27 @@ class Transport final : public ps::Tcp::Transport, public TransportPort {
 
   // The connections' side.
   bool pass(Connection& connection, const Request& request) override;
-  void flush_soon(Connection& connection) override { flushes_.push_back(key_of(connection)); }
-  void close_soon(Connection& connection) override { closes_.push_back(key_of(connection)); }
-  void read_soon(Connection& connection) override { reads_.push_back(key_of(connection)); }
   void watch_writable(Connection& connection) override;
-  void sweep_after_grace(Connection& connection) override;
-
-  /// On the transport thread.
-  void drain();
-  void close_all();
 
  private:
-  struct Key {
-    int fd;
-    std::uint64_t id;
-  };
-  struct Slot {
-    std::unique_ptr<Connection> connection;
-    std::shared_ptr<ps::Tcp::Peer> peer;
-  };
-
   Transport(Shared& shared, std::shared_ptr<RequestHandler> parser);
 
-  static Key key_of(const Connection& connection) { return {connection.fd(), connection.id()}; }
-  Connection* find(int fd) const;
-  Connection* find(Key key) const;
-
+  void adopt(Arrival arrival) override;
+  void remove(int fd) override;
   void on_event(const ps::Aio::FdSet::Entry& entry);
-  void pass_to_base(ps::Polling::Tag tag);
+  void read(ps::Polling::Tag tag);
   void look_at_paused(Connection& connection);
-  void take_posted();
-  void adopt(Arrival arrival);
-  void deliver(Exchange& exchange);
-  void settle();
-  void close_due();
-  void close(Connection& connection);
-  void drop_slot(int fd);
-  void on_timer();
-  void arm_timer();
+  void write_canonical(const Request& request);
 
   Shared& shared_;
   std::shared_ptr<RequestHandler> parser_;
   std::shared_ptr<GateHandler> gate_;
-  const int timer_fd_;
-  const std::chrono::milliseconds sweep_interval_;
-
-  std::vector<Slot> slots_;  ///< by descriptor
-  std::size_t open_ = 0;     ///< slots in use
-  std::uint64_t next_id_ = 1;
   Connection* parsing_ = nullptr;  ///< whose request is inside Pistache's parser
   bool parsed_ = false;
   std::string canonical_;  ///< reused buffer of pass()
-
-  Mailbox::Batch batch_;
-  std::vector<Key> flushes_;
-  std::vector<Key> closes_;
-  std::vector<Key> reads_;
-  std::deque<std::pair<pipe::Clock::time_point, Key>> graces_;  ///< in the order of their due time
-  pipe::Clock::time_point next_sweep_{};
 };
+
+ps::Polling::Tag tag_of(int fd) { return ps::Polling::Tag(static_cast<std::uint64_t>(fd)); }
 
 // ------------------------------------------------------------------------------ the two handlers
 
@@ -182,39 +125,21 @@ void RequestHandler::onRequest(const ps::Http::Request& /*request*/,
 
 // ---------------------------------------------------------------------------------- construction
 
-std::chrono::milliseconds sweep_interval(const Limits& limits) {
-  const auto shortest =
-      std::min({limits.head_timeout, limits.idle_timeout, limits.body_grace, limits.write_timeout});
-  return std::clamp(shortest / 4, kSweepIntervalMin, kSweepIntervalMax);
-}
-
-int make_timer() {
-  const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "timerfd_create");
-  return fd;
-}
-
 Transport::Transport(Shared& shared, std::shared_ptr<RequestHandler> parser)
     : ps::Tcp::Transport(parser),  // binds the parser to this transport ...
-      TransportPort(shared.limits, shared.guard, shared.handler, shared.stats,
-                    std::make_shared<Mailbox>(shared.limits.stream_bytes_max)),
+      ConnectionSet(shared),
       shared_(shared),
       parser_(std::move(parser)),
-      gate_(std::make_shared<GateHandler>(*this)),
-      timer_fd_(make_timer()),
-      sweep_interval_(sweep_interval(shared.limits)) {
+      gate_(std::make_shared<GateHandler>(*this)) {
   parser_->setMaxRequestSize(kParsedBodyMax + kParserOverhead);
   init(gate_);  // ... and the gate in front of it
 }
 
-Transport::~Transport() { ::close(timer_fd_); }
-
 void Transport::registerPoller(ps::Polling::Epoll& poller) {
   ps::Tcp::Transport::registerPoller(poller);
   using ps::Polling::NotifyOn;
-  for (const int fd : {mailbox->wake_fd(), timer_fd_}) {
-    poller.addFd(fd, ps::Flags<NotifyOn>(NotifyOn::Read),
-                 ps::Polling::Tag(static_cast<std::uint64_t>(fd)), ps::Polling::Mode::Edge);
+  for (const int fd : {mailbox->wake_fd(), timer_fd()}) {
+    poller.addFd(fd, ps::Flags<NotifyOn>(NotifyOn::Read), tag_of(fd), ps::Polling::Mode::Edge);
   }
 }
 
@@ -223,12 +148,12 @@ void Transport::registerPoller(ps::Polling::Epoll& poller) {
 void Transport::onReady(const ps::Aio::FdSet& events) {
   mailbox->adopt_thread();
   now = pipe::Clock::now();
-  const auto reads = std::exchange(reads_, {});
+  const auto reads = take_reads();
   for (const auto& entry : events) {
     const auto fd = static_cast<int>(entry.getTag().value());
     if (fd == mailbox->wake_fd()) {
       take_posted();
-    } else if (fd == timer_fd_) {
+    } else if (fd == timer_fd()) {
       on_timer();
     } else {
       on_event(entry);
@@ -238,12 +163,12 @@ void Transport::onReady(const ps::Aio::FdSet& events) {
   for (const Key key : reads) {
     if (Connection* connection = find(key)) {
       connection->begin_round();
-      pass_to_base(ps::Polling::Tag(static_cast<std::uint64_t>(key.fd)));
+      read(tag_of(key.fd));
       settle();
     }
   }
   close_due();
-  if (!reads_.empty()) mailbox->wake();
+  if (has_reads()) mailbox->wake();
 }
 
 void Transport::on_event(const ps::Aio::FdSet::Entry& entry) {
@@ -254,11 +179,11 @@ void Transport::on_event(const ps::Aio::FdSet::Entry& entry) {
     if (writable_only) return;
     connection->begin_round();
   }
-  pass_to_base(entry.getTag());
+  read(entry.getTag());
 }
 
 /// Lets Pistache read: an event of ours that says nothing but "readable".
-void Transport::pass_to_base(ps::Polling::Tag tag) {
+void Transport::read(ps::Polling::Tag tag) {
   ps::Polling::Event event(tag);
   event.flags.setFlag(ps::Polling::NotifyOn::Read);
   std::vector<ps::Polling::Event> events;
@@ -320,11 +245,12 @@ void Transport::on_end_of_input(int fd) {
   Connection* connection = find(fd);
   if (connection == nullptr) return;
   if (connection->on_end_of_input(hung_up(fd))) throw KeepPeer{};
-  connection->on_closed();
-  drop_slot(fd);
+  forget(*connection);
 }
 
-bool Transport::pass(Connection& connection, const Request& request) {
+/// The request as Pistache's parser gets it: no headers but the length, no query, and a method that
+/// it knows. Everything else stays with the connection.
+void Transport::write_canonical(const Request& request) {
   static constexpr std::array<std::string_view, 8> kKnown = {"GET",   "POST", "PUT",     "DELETE",
                                                              "PATCH", "HEAD", "OPTIONS", "TRACE"};
   const bool known = std::find(kKnown.begin(), kKnown.end(), request.method()) != kKnown.end();
@@ -332,17 +258,19 @@ bool Transport::pass(Connection& connection, const Request& request) {
   const auto path = target.substr(0, target.find_first_of("?#"));
   canonical_.assign(known ? request.method() : "POST").append(" ");
   canonical_.append(path.starts_with('/') ? path : "/").append(" HTTP/1.1\r\n");
-  const bool with_body = !request.body().empty() && request.body().size() <= kParsedBodyMax;
+  const auto& body = request.body();
+  const bool with_body = !body.empty() && body.size() <= kParsedBodyMax;
   if (with_body)
-    canonical_.append("Content-Length: ")
-        .append(std::to_string(request.body().size()))
-        .append("\r\n");
+    canonical_.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   canonical_.append("\r\n");
-  if (with_body) canonical_ += request.body();
+  if (with_body) canonical_ += body;
+}
 
+bool Transport::pass(Connection& connection, const Request& request) {
+  write_canonical(request);
   parsing_ = &connection;
   parsed_ = false;
-  const auto& peer = slots_[static_cast<std::size_t>(connection.fd())].peer;
+  const auto& peer = peers.at(connection.fd());
   static_cast<ps::Tcp::Handler&>(*parser_).onInput(canonical_.data(), canonical_.size(), peer);
   parsing_ = nullptr;
   return parsed_;
@@ -359,152 +287,29 @@ void Transport::watch_writable(Connection& connection) {
                       ps::Polling::Mode::Edge);
 }
 
-// ------------------------------------------------------------------------- posted work and flush
-
-void Transport::take_posted() {
-  mailbox->take(batch_);
-  for (auto& arrival : batch_.arrivals) adopt(std::move(arrival));
-  for (const auto& exchange : batch_.ready) deliver(*exchange);
-  for (const auto& orphan : batch_.orphans) {
-    if (Connection* connection = find(Key{orphan.fd, orphan.connection_id}))
-      connection->on_orphan();
-  }
-  for (auto& task : batch_.tasks) task();  // last: one of them closes everything
-  batch_.arrivals.clear();
-  batch_.ready.clear();
-  batch_.orphans.clear();
-  batch_.tasks.clear();
-}
+// ------------------------------------------------------------------------------ coming and going
 
 void Transport::adopt(Arrival arrival) {
   const int fd = arrival.fd;
-  const auto index = static_cast<std::size_t>(fd);
-  if (slots_.size() <= index) slots_.resize(index + 1);
-  auto peer = ps::Tcp::Peer::Create(fd, ps::Address());
-  slots_[index] = {std::make_unique<Connection>(*this, fd, next_id_++, std::move(arrival)), peer};
-  if (open_++ == 0) {
-    next_sweep_ = now + sweep_interval_;
-    arm_timer();
-  }
+  add(std::move(arrival));
   try {
-    handleNewPeer(peer);
+    handleNewPeer(ps::Tcp::Peer::Create(fd, ps::Address()));
   } catch (const std::exception& error) {
     log(LogLevel::error, "rest", "a connection could not be polled", {{"error", error.what()}});
     peers.erase(fd);
-    drop_slot(fd);
+    forget(*find(fd));
     ::close(fd);
   }
 }
 
-void Transport::deliver(Exchange& exchange) {
-  Connection* connection = find(Key{exchange.fd(), exchange.connection_id()});
-  if (connection != nullptr && connection->waits_for(exchange)) connection->deliver(exchange);
-}
-
-/// Delivers what became ready on this thread and flushes, until nothing new comes of it. Both lists
-/// may grow on the way.
-void Transport::settle() {
-  auto& ready = mailbox->local_ready();
-  while (!ready.empty() || !flushes_.empty()) {
-    for (std::size_t i = 0; i < ready.size(); ++i) deliver(*std::shared_ptr(std::move(ready[i])));
-    ready.clear();
-    for (std::size_t i = 0; i < flushes_.size(); ++i) {
-      if (Connection* connection = find(flushes_[i])) connection->flush();
-    }
-    flushes_.clear();
-  }
-}
-
-// --------------------------------------------------------------------------------------- closing
-
-void Transport::close_due() {
-  while (!closes_.empty()) {
-    const auto closes = std::exchange(closes_, {});
-    for (const Key key : closes) {
-      if (Connection* connection = find(key)) close(*connection);
-    }
-    settle();
-  }
-}
-
-void Transport::close(Connection& connection) {
-  const int fd = connection.fd();
-  const auto peer = slots_[static_cast<std::size_t>(fd)].peer;
-  connection.on_closed();
-  drop_slot(fd);
+void Transport::remove(int fd) {
+  const auto peer = peers.find(fd);
+  if (peer == peers.end()) return;
   try {
-    removePeer(peer);
+    removePeer(std::shared_ptr(peer->second));  // a copy: the entry goes on the way
   } catch (const std::exception& error) {
     log(LogLevel::error, "rest", "a connection could not be removed", {{"error", error.what()}});
   }
-}
-
-void Transport::drop_slot(int fd) {
-  slots_[static_cast<std::size_t>(fd)] = {};
-  --open_;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    stats.connections_open.fetch_sub(1, std::memory_order_relaxed);
-  }
-  shared_.closed_one.notify_all();
-}
-
-void Transport::drain() {
-  draining = true;
-  for (const Slot& slot : slots_) {
-    if (slot.connection) slot.connection->begin_drain();
-  }
-}
-
-void Transport::close_all() {
-  for (const Slot& slot : slots_) {
-    if (slot.connection) close_soon(*slot.connection);
-  }
-  close_due();
-  mailbox->close();
-}
-
-// ---------------------------------------------------------------------------------------- timers
-
-void Transport::on_timer() {
-  if (now >= next_sweep_) {
-    for (const Slot& slot : slots_) {
-      if (slot.connection) slot.connection->sweep();
-    }
-    next_sweep_ = now + sweep_interval_;
-  }
-  while (!graces_.empty() && graces_.front().first <= now) {
-    const Key key = graces_.front().second;
-    graces_.pop_front();
-    if (Connection* connection = find(key)) connection->sweep();
-  }
-  if (open_ > 0) arm_timer();
-}
-
-void Transport::sweep_after_grace(Connection& connection) {
-  graces_.emplace_back(now + limits.half_close_grace, key_of(connection));
-  arm_timer();
-}
-
-void Transport::arm_timer() {
-  auto due = next_sweep_;
-  if (!graces_.empty()) due = std::min(due, graces_.front().first);
-  const auto wait = std::max<std::chrono::nanoseconds>(due - now, std::chrono::milliseconds(1));
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
-  itimerspec spec{};
-  spec.it_value.tv_sec = seconds.count();
-  spec.it_value.tv_nsec = (wait - seconds).count();
-  ::timerfd_settime(timer_fd_, 0, &spec, nullptr);
-}
-
-Connection* Transport::find(int fd) const {
-  const auto index = static_cast<std::size_t>(fd);
-  return index < slots_.size() ? slots_[index].connection.get() : nullptr;
-}
-
-Connection* Transport::find(Key key) const {
-  Connection* connection = find(key.fd);
-  return connection != nullptr && connection->id() == key.id ? connection : nullptr;
 }
 
 }  // namespace
