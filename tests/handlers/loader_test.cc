@@ -1,6 +1,6 @@
+#include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <string>
 #include <sys/stat.h>
 #include <thread>
@@ -152,6 +152,10 @@ struct Watched {
   static inline std::atomic<bool> may_leave = false;
   static inline std::atomic<bool> left = false;
 
+  static void reset() {
+    shut_down = 0;
+    hangs = may_leave = left = false;
+  }
   static restpipe_status init(const restpipe_host*, restpipe_plugin* plugin) {
     plugin->shutdown = [](void*) { ++shut_down; };
     plugin->idle = [](void*, double, double) {
@@ -164,6 +168,7 @@ struct Watched {
 };
 
 TEST(PluginSetTest, ShutsPluginsDownOnceAndOnlyWhenNoneIsStuck) {
+  Watched::reset();
   Dispatcher dispatcher({.workers = 1});
   {
     PluginSet plugins(Role::server, "n", dispatcher);
