@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# Sourced by run: identities, and programs that stay up until the end.
+# Uses: $bin, $state, ${on_core[@]}.
+
+pids=()
+
+# start NAME COMMAND...: in the background; its output goes to $state/NAME.out and NAME.log.
+start() {
+  local name=$1
+  shift
+  : >"$state/$name.out"
+  "${on_core[@]}" "$@" >"$state/$name.out" 2>"$state/$name.log" &
+  pids+=($!)
+}
+
+stop_processes() {
+  local pid
+  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  pids=()
+}
+
+# await_output NAME PATTERN: prints the first group of the first line that matches.
+await_output() {
+  local waited
+  for ((waited = 0; waited < 150; ++waited)); do
+    if [[ $(cat "$state/$1.out") =~ $2 ]]; then
+      echo "${BASH_REMATCH[1]}"
+      return
+    fi
+    sleep 0.1
+  done
+  cat "$state/$1.log" >&2
+  die "$1 did not start; its output is above"
+}
+
+# await_answer URL: until it answers 200.
+await_answer() {
+  local waited
+  for ((waited = 0; waited < 150; ++waited)); do
+    ! curl -fsS --max-time 2 -o /dev/null "$1" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  cat "$state"/*.log >&2
+  die "$1 does not answer; all logs are above"
+}
+
+# free_port: one that nobody listens on.
+free_port() {
+  local port
+  while true; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+  done
+  echo "$port"
+}
+
+# One CA, and in $state/identity the files of a server "localhost" and of a client.
+make_identities() {
+  "$bin/restpipe" identity ca --dir "$state/ca" --name "benchmark CA" >/dev/null
+  "$bin/restpipe" identity server localhost --ca "$state/ca" --out "$state/identity" >/dev/null
+  "$bin/restpipe" identity client workshop --ca "$state/ca" --out "$state/identity" >/dev/null
+}
+
+# start_server_node: sets $pipe_port.
+start_server_node() {
+  start server "$bin/restpipe" server --identity "$state/identity" \
+    --listen 127.0.0.1:0 --rest 127.0.0.1:0
+  pipe_port=$(await_output server ' pipe=[^ ]*:([0-9]+)')
+}
