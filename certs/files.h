@@ -8,7 +8,7 @@ namespace rp::certs {
 
 /// No file of an identity is larger: a chain with every intermediate stays under 100 kB, a CRL of
 /// 20,000 entries under 1 MiB.
-inline constexpr std::size_t kIdentityFileBytesMax = 1024 * 1024;
+inline constexpr std::size_t kIdentityFileBytesMax = std::size_t{1024} * 1024;
 
 /// Whole contents of a regular file. Throws Error (missing, unreadable).
 std::string read_file(const std::filesystem::path& path);

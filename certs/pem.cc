@@ -1,7 +1,6 @@
 #include "certs/pem.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include <openssl/bio.h>
@@ -76,7 +75,7 @@ int ask_passphrase(char* buffer, int size, int /*to_encrypt*/, void* user) {
   std::optional<std::string> passphrase = state.prompt();
   if (!passphrase) return -1;
   const std::size_t length = std::min(passphrase->size(), static_cast<std::size_t>(size));
-  std::memcpy(buffer, passphrase->data(), length);
+  std::copy_n(passphrase->data(), length, buffer);
   OPENSSL_cleanse(passphrase->data(), passphrase->size());
   return static_cast<int>(length);
 }
