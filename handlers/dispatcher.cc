@@ -6,7 +6,6 @@
 #include "handlers/call.h"
 #include "handlers/live_calls.h"
 #include "handlers/method_table.h"
-#include "handlers/noun.h"
 #include "handlers/worker_pool.h"
 
 namespace rp::handlers {

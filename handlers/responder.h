@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -98,9 +99,9 @@ class Responder final {
 
 /// What a stream may hold that its consumer has not taken: enough to fill a pipe of 100 ms at
 /// 20 Mbit/s, little enough that a thousand stalled streams stay at 256 MiB.
-constexpr std::size_t kStreamWindowBytes = 256 * 1024;
+constexpr std::size_t kStreamWindowBytes = std::size_t{256} * 1024;
 
 /// The largest piece that reaches a sink; longer ones are cut.
-constexpr std::size_t kPieceBytesMax = 64 * 1024;
+constexpr std::size_t kPieceBytesMax = std::size_t{64} * 1024;
 
 }  // namespace rp::handlers
