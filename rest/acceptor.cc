@@ -115,7 +115,7 @@ class Acceptor::Impl {
   }
 
  private:
-  /// One listening socket; Asio waits on a duplicate of nothing: it borrows the descriptor.
+  /// One listening socket. Asio borrows its descriptor to wait; the listener closes it.
   struct Port {
     Port(asio::io_context& io, const Endpoint& endpoint, mode_t unix_mode)
         : listener(endpoint, unix_mode), readiness(io, listener.fd()), backoff(io) {}

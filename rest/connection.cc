@@ -23,6 +23,9 @@ constexpr std::size_t kQueuedAnswersMax = 64 * 1024;
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 
+// A connection that was accepted just before a drain may have a request on its way for this long.
+constexpr std::chrono::milliseconds kDrainIdleTime{500};
+
 std::optional<std::uint64_t> content_length_of(const ResponseHead& head) {
   for (const ResponseHeader& header : head.headers) {
     if (!equals_ignoring_case(header.name, "content-length")) continue;
@@ -55,7 +58,7 @@ Connection::Reading Connection::on_input(std::string_view bytes) {
   port_.stats.bytes_received.fetch_add(bytes.size(), std::memory_order_relaxed);
   round_bytes_ += bytes.size();
   if (phase_ != Phase::open) return drop(bytes);
-  if (pending_.empty()) work_on(bytes);
+  if (!has_pending()) work_on(bytes);
   if (phase_ != Phase::open) return Reading::go_on;
   if (!bytes.empty()) return keep_for_later(bytes);
   return round_bytes_ > kRoundBytesMax ? Reading::yield : Reading::go_on;
@@ -63,7 +66,7 @@ Connection::Reading Connection::on_input(std::string_view bytes) {
 
 Connection::Reading Connection::keep_for_later(std::string_view bytes) {
   pending_ += bytes;
-  if (pending_.size() <= port_.limits.pipelined_bytes_max) return Reading::go_on;
+  if (pending_.size() - pending_at_ <= port_.limits.pipelined_bytes_max) return Reading::go_on;
   reading_paused_ = true;
   return Reading::pause;
 }
@@ -161,14 +164,15 @@ void Connection::dispatch() {
 
 void Connection::work_on_pending() {
   if (phase_ != Phase::open) return;
-  if (!pending_.empty()) {
-    std::string_view input = pending_;
+  if (has_pending()) {
+    std::string_view input = std::string_view(pending_).substr(pending_at_);
     work_on(input);
-    pending_.erase(0, pending_.size() - input.size());
+    pending_at_ = pending_.size() - input.size();
+    if (pending_at_ > pending_.size() / 2) pending_.erase(0, std::exchange(pending_at_, 0));
   }
   if (phase_ != Phase::open) return;
   if (input_ended_ && !busy()) return finish();
-  if (reading_paused_ && pending_.size() <= port_.limits.pipelined_bytes_max) {
+  if (reading_paused_ && pending_.size() - pending_at_ <= port_.limits.pipelined_bytes_max) {
     reading_paused_ = false;
     port_.read_soon(*this);
   }
@@ -208,9 +212,7 @@ void Connection::on_orphan() {
 }
 
 /// False when the answer in progress is the connection's last, whatever the client wishes.
-bool Connection::may_go_on() const {
-  return !port_.draining && (!input_ended_ || !pending_.empty());
-}
+bool Connection::may_go_on() const { return !port_.draining && (!input_ended_ || has_pending()); }
 
 void Connection::write_response(Response response) {
   keep_alive_ = keep_alive_ && may_go_on();
@@ -275,6 +277,7 @@ void Connection::break_off() {
   reset_on_close_ = form_ == BodyForm::until_close;
   if (reset_on_close_) return close_now();
   keep_alive_ = false;
+  if (const auto exchange = current_.lock()) exchange->notify_disconnect();
   finish_answer();
 }
 
@@ -386,8 +389,7 @@ void Connection::on_closed() {
 // ------------------------------------------------------------------------------------ deadlines
 
 void Connection::begin_drain() {
-  const bool idle =
-      phase_ == Phase::open && !busy() && gate_.between_requests() && pending_.empty();
+  const bool idle = phase_ == Phase::open && !busy() && gate_.between_requests() && !has_pending();
   if (idle && outbound_.empty()) close_now();
 }
 
@@ -417,8 +419,10 @@ void Connection::sweep() {
     const std::chrono::milliseconds earned(
         gate_.body_bytes() * 1000 / std::max<std::size_t>(1, limits.body_bytes_per_second_min));
     if (waited > limits.body_grace + earned) refuse("the request's body arrives too slowly");
-  } else if (outbound_.empty() && waited > limits.idle_timeout) {
-    finish();
+  } else if (outbound_.empty()) {
+    const auto most =
+        port_.draining ? std::min(limits.idle_timeout, kDrainIdleTime) : limits.idle_timeout;
+    if (waited > most) finish();
   }
 }
 

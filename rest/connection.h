@@ -118,6 +118,7 @@ class Connection {
   };
 
   bool busy() const { return current_raw_ != nullptr; }
+  bool has_pending() const { return pending_at_ < pending_.size(); }
   bool may_go_on() const;
   void work_on(std::string_view& input);
   bool on_head(std::string_view rest);
@@ -149,8 +150,9 @@ class Connection {
   const std::string local_address_;
 
   Gate gate_;
-  Request request_;      ///< complete, on its way to dispatch()
-  std::string pending_;  ///< received behind the request in flight
+  Request request_;             ///< complete, on its way to dispatch()
+  std::string pending_;         ///< received behind the request in flight ...
+  std::size_t pending_at_ = 0;  ///< ... from here on; what is before has been used
   Outbound outbound_;
   std::deque<FlushMark> marks_;
   std::weak_ptr<Exchange> current_;

@@ -41,23 +41,28 @@ void Exchange::begin(ResponseHead head) {
 }
 
 bool Exchange::write(std::string piece) {
-  std::unique_lock lock(mutex_);
-  if (state_ != State::streaming || disconnected()) return false;
-  if (piece.empty()) return true;
-  const bool fits = piece.size() <= unsent_bytes_max_ - unsent_bytes_;
-  if (fits) {
-    unsent_bytes_ += piece.size();
-    if (outbox_.pieces.empty()) {
-      outbox_.pieces = std::move(piece);
-    } else {
-      outbox_.pieces += piece;
+  std::function<void()> cut_off;
+  {
+    std::unique_lock lock(mutex_);
+    if (state_ != State::streaming || disconnected()) return false;
+    if (piece.empty()) return true;
+    if (piece.size() <= unsent_bytes_max_ - unsent_bytes_) {
+      unsent_bytes_ += piece.size();
+      if (outbox_.pieces.empty()) {
+        outbox_.pieces = std::move(piece);
+      } else {
+        outbox_.pieces += piece;
+      }
+      schedule(std::move(lock));
+      return true;
     }
-  } else {
     state_ = State::aborted;
     outbox_.aborted = true;
+    cut_off = std::exchange(on_disconnect_, nullptr);
+    schedule(std::move(lock));
   }
-  schedule(std::move(lock));
-  return fits;
+  if (cut_off) cut_off();
+  return false;
 }
 
 void Exchange::end() {

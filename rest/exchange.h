@@ -49,8 +49,9 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   /// Content-Length header given here is honoured instead of chunking, and then binding: a body
   /// that ends short or goes beyond closes the connection.
   void begin(ResponseHead head);
-  /// False when the piece was dropped: the client has left, or more than Limits::stream_bytes_max
-  /// is waiting for it, which also cuts the client off.
+  /// False when the piece was dropped: the client has left, or more than
+  /// Limits::stream_bytes_max is waiting for it, which cuts the client off as well: on_disconnect()
+  /// then fires on this thread.
   bool write(std::string piece);
   void end();
 
@@ -59,7 +60,8 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   void abort();
 
   /// Set once, before or after the fact: called at most once, on the transport thread or, when the
-  /// client has left already, at once on this thread. Not called when the answer is complete first.
+  /// client has left already, at once on this thread. Not called when the answer is complete first;
+  /// called as well when a stream is cut off for breaking its bounds or its Content-Length.
   /// It runs without a lock held and may call any member.
   void on_disconnect(std::function<void()> callback);
 

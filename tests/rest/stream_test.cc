@@ -122,6 +122,22 @@ TEST(StreamTest, ClosesWhenABodyMissesItsLength) {
   }
 }
 
+TEST(StreamTest, TellsAProducerThatItsBodyExceedsItsLength) {
+  Handover<std::shared_ptr<Exchange>> told;
+  const FrontEnd front([&](const std::shared_ptr<Exchange>& exchange) {
+    auto head = text_head();
+    head.headers.push_back({"Content-Length", "2"});
+    exchange->on_disconnect([&told, exchange] { told.put(exchange); });
+    exchange->begin(head);
+    exchange->write("abc");
+  });
+  auto client = front.connect();
+  client.send(get("/"));
+  const auto exchange = told.take();
+  ASSERT_TRUE(exchange);
+  EXPECT_FALSE((*exchange)->write("more"));
+}
+
 TEST(StreamTest, ShowsThatAStreamBrokeOff) {
   const FrontEnd front([](const std::shared_ptr<Exchange>& exchange) {
     exchange->begin(text_head());
@@ -208,8 +224,10 @@ TEST(StreamTest, CutsAProducerThatIgnoresItsReader) {
   ServerOptions options;
   options.limits.stream_bytes_max = kMiB;
   Handover<std::size_t> accepted;
+  std::atomic<int> told{0};
   const FrontEnd front(
       [&](const std::shared_ptr<Exchange>& exchange) {
+        exchange->on_disconnect([&] { ++told; });
         exchange->begin(text_head());
         std::size_t written = 0;
         const std::string piece(64 * 1024, 'x');
@@ -221,6 +239,7 @@ TEST(StreamTest, CutsAProducerThatIgnoresItsReader) {
   client.send(get("/"));
   EXPECT_EQ(accepted.take(), kMiB);
   EXPECT_FALSE(client.read_answer().complete);
+  EXPECT_EQ(told, 1);
 }
 
 TEST(StreamTest, OneSlowReaderDelaysNobodyElse) {
