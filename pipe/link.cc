@@ -20,6 +20,9 @@ namespace asio = boost::asio;
 // few system calls, little enough that a heartbeat waits for four records at most.
 constexpr std::size_t kBatchBytes = 64 * 1024;
 
+// How long a closed link waits for the peer to take its GOODBYE: a round trip on any line.
+constexpr std::chrono::seconds kLinger{1};
+
 // Reads of one wake-up; then other links of the thread get their turn.
 constexpr int kReadsPerTurn = 4;
 
@@ -233,20 +236,20 @@ void Link::send_records() {
 }
 
 void Link::arm_read() {
-  if (read_armed_ || closed_) return;
+  if (read_armed_ || (closed_ && !lingering_)) return;
   read_armed_ = true;
   socket_.async_wait(asio::ip::tcp::socket::wait_read, tracked([this](error_code) {
                        read_armed_ = false;
-                       service();
+                       closed_ ? linger_on() : service();
                      }));
 }
 
 void Link::arm_write() {
-  if (write_armed_ || closed_) return;
+  if (write_armed_ || (closed_ && !lingering_)) return;
   write_armed_ = true;
   socket_.async_wait(asio::ip::tcp::socket::wait_write, tracked([this](error_code) {
                        write_armed_ = false;
-                       if (closed_) return;
+                       if (closed_) return linger_on();
                        busy_ = true;
                        thread_.scratch().cipher_out = std::exchange(unsent_, {});
                        const std::size_t before = thread_.scratch().cipher_out.size();
@@ -307,26 +310,71 @@ void Link::close_after_failed_send(error_code why) {
   if (receive()) close(why);
 }
 
-/// Offers the socket what the session still has to say, such as a GOODBYE that names the reason.
-void Link::say_last_word() {
+/// Offers the socket the session's GOODBYE and TLS's close_notify. True if a GOODBYE is on its way.
+bool Link::say_last_word() {
   // Buffers of its own: whoever closes this link may be in the midst of another one's callback. In
   // a callback of ours, the scratch may hold an alert of TLS.
   std::string records = busy_ ? std::exchange(thread_.scratch().cipher_out, {}) : std::string();
   std::string frames;
-  session_->produce(frames, kBatchBytes, Clock::now());
+  const bool last_word = session_->has_last_word();
+  if (last_word) session_->produce(frames, kBatchBytes, Clock::now());
   tls_.feed({}, records);
   if (!tls_.write(frames)) tls_.close_notify();
-  // Behind a record that is half sent, another one could not be read.
-  if (unsent_.empty()) {
-    ::send(socket_.native_handle(), records.data(), records.size(), MSG_NOSIGNAL);
+  unsent_ += records;
+  return send_unsent() && last_word;
+}
+
+/// False when the connection is gone.
+bool Link::send_unsent() {
+  while (!unsent_.empty()) {
+    const ssize_t n = ::send(socket_.native_handle(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+    if (n > 0) {
+      unsent_.erase(0, static_cast<std::size_t>(n));
+    } else if (errno != EINTR) {
+      return errno == EAGAIN;
+    }
   }
+  return true;
 }
 
 void Link::close(error_code why) {
   if (closed_) return;
   closed_ = true;
   why_ = why;
-  if (session_) say_last_word();
+  session_&& say_last_word() ? linger() : shut();
+}
+
+/// Closing a socket on which input waits or still comes sends a reset, and that overtakes what the
+/// peer has not read yet. So input is thrown away until the peer has heard and closes, for a while.
+void Link::linger() {
+  lingering_ = true;
+  timer_.expires_after(kLinger);
+  timer_.async_wait(tracked([this](error_code ec) {
+    if (!ec) shut();
+  }));
+  arm_read();
+  if (!unsent_.empty()) return arm_write();
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+void Link::linger_on() {
+  if (!lingering_) return;
+  char discarded[4096];
+  for (int i = 0; i < 16 * kReadsPerTurn; ++i) {
+    const ssize_t n = ::recv(socket_.native_handle(), discarded, sizeof discarded, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
+    if (n <= 0) return shut();
+  }
+  if (!send_unsent()) return shut();
+  arm_read();
+  if (!unsent_.empty()) return arm_write();
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+void Link::shut() {
+  lingering_ = false;
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);

@@ -42,8 +42,8 @@ class Link {
 
   /// The session has output, or an earlier wake_at(), of which the link does not know yet.
   void wake();
-  /// Ends handshake() or carry() with `why`, after what the session has to say has been offered to
-  /// the socket.
+  /// Ends handshake() or carry() with `why`. A GOODBYE of the session gets a second to reach the
+  /// peer.
   void close(error_code why);
 
   TlsEngine& tls() { return tls_; }
@@ -55,7 +55,11 @@ class Link {
   bool decrypt();
   void flush();
   void send_records();
-  void say_last_word();
+  bool say_last_word();
+  bool send_unsent();
+  void linger();
+  void linger_on();
+  void shut();
   void service();
   void after_input();
   void arm_read();
@@ -94,6 +98,7 @@ class Link {
   bool wake_posted_ = false;
   bool busy_ = false;  // inside a callback, which flushes at its end; the scratch buffers are ours
   bool closed_ = false;
+  bool lingering_ = false;  // closed, and the peer is yet to take the last word
   int operations_ = 0;
   error_code why_;
 };

@@ -58,7 +58,7 @@ class Session {
     Origin origin;         ///< who the peer is, by its certificate
     Limits limits;
     Heartbeat heartbeat;
-    bool trace = false;  ///< tell the owner of every frame
+    bool trace = false;                               ///< tell the owner of every frame
     std::chrono::milliseconds hello_timeout{10'000};  ///< from the end of the TLS handshake
   };
 
@@ -87,6 +87,8 @@ class Session {
   /// Appends frames to `out` until it holds about `bytes_max`.
   void produce(std::string& out, std::size_t bytes_max, Clock::time_point now);
   bool has_output() const { return outbox_.has_output(); }
+  /// A GOODBYE that ends the link waits for produce(), and nothing else.
+  bool has_last_word() const { return outbox_.silent() && outbox_.has_output(); }
 
   /// When on_time() is due; it may become earlier after any call.
   Clock::time_point wake_at() const;

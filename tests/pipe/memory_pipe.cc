@@ -122,6 +122,15 @@ bool MemoryPipe::move(End& from, End& to, bool cut, std::size_t& moved) {
   return any;
 }
 
+void MemoryPipe::exchange(End& from, std::size_t bytes_max, std::size_t piece_bytes) {
+  from.home.run_posted();
+  if (from.ended()) return;
+  const std::string bytes = from.produce(now, bytes_max);
+  const std::size_t usual = std::exchange(piece_bytes_, piece_bytes);
+  deliver(&from == &dialler ? acceptor : dialler, bytes);
+  piece_bytes_ = usual;
+}
+
 void MemoryPipe::settle() {
   for (bool any = true; any;) {
     any = move(dialler, acceptor, cut_to_acceptor_, moved_to_acceptor);

@@ -82,6 +82,8 @@ class MemoryPipe {
   void settle();
   /// Moves time on, stopping at every moment at which a session has something to do.
   void advance(Clock::duration time);
+  /// Moves one batch of about that size from `from`, which the other end gets in such pieces.
+  void exchange(End& from, std::size_t bytes_max, std::size_t piece_bytes);
   /// Breaks the link: both sessions end.
   void lose();
   /// Bytes no longer reach that end; they are lost.

@@ -210,6 +210,7 @@ TEST_F(RawClient, Row58IsClosedForAnUnknownType) {
   ASSERT_TRUE(client_->send(std::string("\0\0\0\1\x55\0\0\0\0\0\0\0x", 13)));
   EXPECT_EQ(goodbye_reason(next_frame()), Errc::unknown_frame_type);
   EXPECT_EQ(client_->receive_all(), "");
+  client_.reset();
   EXPECT_EQ(server_.wait_end(), Errc::unknown_frame_type);
 }
 
@@ -217,13 +218,37 @@ TEST_F(RawClient, Row58IsClosedForALengthBomb) {
   say_hello();
   ASSERT_TRUE(client_->send(std::string("\xff\xff\xff\xff\1\0\0\0\0\0\0\0", 12)));
   EXPECT_EQ(goodbye_reason(next_frame()), Errc::frame_too_large);
+  client_.reset();
   EXPECT_EQ(server_.wait_end(), Errc::frame_too_large);
 }
 
 TEST_F(RawClient, IsClosedForARequestOfAnotherProtocol) {
   ASSERT_TRUE(client_->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   EXPECT_EQ(goodbye_reason(next_frame()), Errc::frame_too_large);
+  client_.reset();
   EXPECT_TRUE(server_.wait_end());
+}
+
+TEST_F(RawClient, HearsWhyThoughItSendsAndDoesNotRead) {
+  say_hello();
+  ASSERT_TRUE(server_.wait_open());
+  std::string flood;
+  for (CallId slot = 0; slot < 1000; ++slot) flood += call(0x10000 | slot, "stall");
+  ASSERT_TRUE(client_->send(flood));
+  EXPECT_TRUE(server_.at_home([](Pipe& pipe) {
+    pipe.goodbye({Errc::replaced, "a newer pipe"}, /*drain=*/false);
+  }));
+  (void)client_->send(encode_ping(FrameType::ping, "12345678"));
+  EXPECT_EQ(goodbye_reason(next_frame()), Errc::replaced);
+}
+
+TEST_F(RawClient, IsLeftAfterASecondThoughItStays) {
+  say_hello();
+  ASSERT_TRUE(server_.wait_open());
+  const auto since = Clock::now();
+  EXPECT_TRUE(server_.at_home([](Pipe& pipe) { pipe.goodbye({Errc::stopped, ""}, false); }));
+  EXPECT_EQ(server_.wait_end(), Errc::stopped);
+  EXPECT_LT(Clock::now() - since, kPatience / 2);
 }
 
 TEST_F(RawClient, MayChangeItsKeysInTheMidst) {
@@ -268,10 +293,11 @@ class ImpatientServer : public RawClient {
 
 TEST_F(ImpatientServer, DropsAPeerThatSaysNothingAfterTls) {
   const auto since = Clock::now();
-  EXPECT_EQ(server_.wait_end(), Errc::handshake_timeout);
-  EXPECT_GE(Clock::now() - since, 150ms);
   EXPECT_EQ(goodbye_reason(client_->receive_frame()), Errc::handshake_timeout);
+  EXPECT_GE(Clock::now() - since, 150ms);
   EXPECT_EQ(client_->receive_all(), "");
+  client_.reset();
+  EXPECT_EQ(server_.wait_end(), Errc::handshake_timeout);
 }
 
 TEST_F(ImpatientServer, DropsAPeerThatReadsNothing) {
