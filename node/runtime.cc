@@ -5,8 +5,8 @@
 #include <thread>
 #include <utility>
 
-#include "node/install_paths.h"
 #include "node/process_metrics.h"
+#include "handlers/demo/builtin.h"
 #include "node/secret.h"
 #include "node/signals.h"
 #include "pipe/log.h"
@@ -77,7 +77,7 @@ Runtime::~Runtime() = default;
 void Runtime::load_plugins() {
   try {
     for (const auto& path : config_.handlers) plugins_.load(path.string());
-    if (config_.handlers.empty()) plugins_.load(built_in_plugin().string());
+    if (config_.handlers.empty()) plugins_.load_builtin("demo", &handlers::init_demo);
   } catch (const handlers::PluginRefused& e) {
     throw StartupError(ExitCode::plugin_refused, e.what());
   }
