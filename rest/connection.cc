@@ -138,7 +138,6 @@ bool Connection::on_complete() {
   keep_alive_ = request_.keep_alive();
   minor_version_ = request_.minor_version();
   head_sent_ = false;
-  answer_bytes_ = 0;
   if (port_.pass(*this, request_)) return true;
   answer_problem(internal_error("the HTTP parser refused a request that the gate let through"),
                  nullptr);
@@ -167,10 +166,10 @@ void Connection::work_on_pending() {
   if (has_pending()) {
     std::string_view input = std::string_view(pending_).substr(pending_at_);
     work_on(input);
+    if (phase_ != Phase::open) return;  // finish() has dropped what `input` points into
     pending_at_ = pending_.size() - input.size();
     if (pending_at_ > pending_.size() / 2) pending_.erase(0, std::exchange(pending_at_, 0));
   }
-  if (phase_ != Phase::open) return;
   if (input_ended_ && !busy()) return finish();
   if (reading_paused_ && pending_.size() - pending_at_ <= port_.limits.pipelined_bytes_max) {
     reading_paused_ = false;
@@ -315,6 +314,7 @@ void Connection::finish() {
   phase_ = Phase::finishing;
   phase_since_ = port_.now;
   pending_.clear();
+  pending_at_ = 0;
   port_.flush_soon(*this);
   if (std::exchange(reading_paused_, false)) port_.read_soon(*this);
 }

@@ -171,7 +171,6 @@ class Connection {
   bool head_sent_ = false;
   BodyForm form_ = BodyForm::counted;
   std::uint64_t counted_left_ = 0;  ///< of a streamed body with Content-Length
-  std::uint64_t answer_bytes_ = 0;
 
   std::size_t round_bytes_ = 0;          ///< read since begin_round()
   std::size_t dropped_bytes_ = 0;        ///< received after the last answer

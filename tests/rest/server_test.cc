@@ -160,6 +160,22 @@ TEST(ServerTest, AnswersTheGoodRequestsBeforeAMalformedOne) {
   EXPECT_TRUE(client.closed_within(kPatience));
 }
 
+TEST(ServerTest, RefusesAMalformedRequestThatWaitedBehindAnother) {
+  Handover<std::shared_ptr<Exchange>> handed;
+  const FrontEnd front(
+      [&](std::shared_ptr<Exchange> exchange) { handed.put(std::move(exchange)); });
+  auto client = front.connect();
+  client.send(get("/good"));
+  const auto exchange = handed.take().value();
+  const auto received = front.stats().bytes_received.load();
+  client.send("BAD\r\n\r\n" + std::string(3000, 'x'));
+  ASSERT_TRUE(eventually([&] { return front.stats().bytes_received > received; }));
+  exchange->respond(ok("good"));
+  EXPECT_EQ(client.read_answer().body, "good");
+  EXPECT_EQ(client.read_answer().status, 400);
+  EXPECT_TRUE(client.closed_within(kPatience));
+}
+
 TEST(ServerTest, RefusesForeignHostsAndOriginsBeforeTheHandler) {
   const FrontEnd front(echo);
   EXPECT_EQ(front.ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").status, 421);
