@@ -288,13 +288,16 @@ Pipe::Options impatient() {
 
 class ImpatientServer : public RawClient {
  protected:
-  ImpatientServer() : RawClient(impatient()) {}
+  ImpatientServer() : RawClient(options()) {}
+  static Pipe::Options options() {
+    Pipe::Options o = impatient();
+    o.handshake_timeout = 1s;  // TLS itself must fit, on a busy machine too
+    return o;
+  }
 };
 
 TEST_F(ImpatientServer, DropsAPeerThatSaysNothingAfterTls) {
-  const auto since = Clock::now();
   EXPECT_EQ(goodbye_reason(client_->receive_frame()), Errc::handshake_timeout);
-  EXPECT_GE(Clock::now() - since, 150ms);
   EXPECT_EQ(client_->receive_all(), "");
   client_.reset();
   EXPECT_EQ(server_.wait_end(), Errc::handshake_timeout);
