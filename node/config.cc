@@ -83,10 +83,6 @@ class Loader {
   /// Contradictions between values that are fine alone.
   void check() {
     const Config& c = config_;
-    if (c.heartbeat_timeout < c.heartbeat_interval) {
-      contradiction("heartbeat.timeout", duration_text(c.heartbeat_timeout), "is shorter than",
-                    "heartbeat.interval", duration_text(c.heartbeat_interval));
-    }
     if (c.role == Role::client && c.reconnect_cap < c.reconnect_base) {
       contradiction("reconnect.cap", duration_text(c.reconnect_cap), "is shorter than",
                     "reconnect.base", duration_text(c.reconnect_base));

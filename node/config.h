@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "certs/peer.h"
 #include "node/endpoint.h"
 #include "node/exit_codes.h"
 #include "pipe/log.h"
@@ -56,6 +57,7 @@ struct Config {
   std::filesystem::path identity_crt_file;
   std::filesystem::path identity_ca_file;
   std::filesystem::path identity_crl_file;  ///< optional to exist
+  certs::StaleCrl identity_stale_crl = certs::StaleCrl::refuse;
 
   std::filesystem::path data_dir;  ///< empty: nothing is kept on disk
 
@@ -70,7 +72,7 @@ struct Config {
   std::chrono::milliseconds connection_wait{};  ///< how long a call waits for its peer's pipe
   std::chrono::milliseconds call_timeout{};     ///< from the request to the end of its reply
   std::chrono::milliseconds heartbeat_interval{};
-  std::chrono::milliseconds heartbeat_timeout{};  ///< silence after which a peer counts as dead
+  std::chrono::milliseconds heartbeat_timeout{};  ///< further silence after which the peer is dead
   std::chrono::milliseconds handshake_timeout{};  ///< TLS and HELLO together
   std::chrono::milliseconds reconnect_base{};     ///< first step of the jittered backoff
   std::chrono::milliseconds reconnect_cap{};      ///< longest wait between two attempts
@@ -90,7 +92,7 @@ struct Config {
   // Limits
   std::size_t calls_in_flight_max = 0;             ///< per pipe and direction
   std::size_t body_bytes_max = 0;                  ///< one request or reply body
-  std::size_t session_window_bytes = 0;            ///< sent and not yet acknowledged, per session
+  std::size_t session_window_bytes = 0;            ///< un-consumed body bytes, per direction
   std::size_t pipes_max = 0;                       ///< server only: connected clients
   std::size_t unauthenticated_max = 0;             ///< server only: connections in the handshake
   std::size_t unauthenticated_per_source_max = 0;  ///< the same from one IP address

@@ -146,6 +146,7 @@ Refused assign(const Kind& kind, const Items& items, const std::filesystem::path
           [&](const kind::Mode& k) { return assign_one(config.*k.to, items, parse_mode); },
           [&](const kind::Level& k) { return assign_one(config.*k.to, items, parse_log_level); },
           [&](const kind::Format& k) { return assign_one(config.*k.to, items, parse_log_format); },
+          [&](const kind::StaleCrl& k) { return assign_one(config.*k.to, items, parse_stale_crl); },
       },
       kind);
 }
@@ -180,6 +181,7 @@ std::string_view value_name(const Setting& setting) noexcept {
           [](const kind::Mode&) -> std::string_view { return "MODE"; },
           [](const kind::Level&) -> std::string_view { return "debug|info|warning|error"; },
           [](const kind::Format&) -> std::string_view { return "text|json"; },
+          [](const kind::StaleCrl&) -> std::string_view { return "refuse|accept"; },
       },
       setting.kind);
 }
@@ -222,6 +224,7 @@ std::string accepted_text(const Setting& setting) {
           [](const kind::Mode&) -> std::string { return "octal permission bits such as 0660"; },
           [](const kind::Level&) -> std::string { return "debug, info, warning or error"; },
           [](const kind::Format&) -> std::string { return "text or json"; },
+          [](const kind::StaleCrl&) -> std::string { return "refuse or accept"; },
       },
       setting.kind);
 }

@@ -70,12 +70,16 @@ struct Level {
 struct Format {
   LogFormat Config::*to;
 };
+struct StaleCrl {
+  certs::StaleCrl Config::*to;
+};
 }  // namespace kind
 
 using Kind =
     std::variant<kind::NodeName, kind::Path, kind::IdentityFile, kind::Paths, kind::Address,
                  kind::Addresses, kind::RestEndpoints, kind::OptionalAddress, kind::Words,
-                 kind::Duration, kind::Bytes, kind::Count, kind::Mode, kind::Level, kind::Format>;
+                 kind::Duration, kind::Bytes, kind::Count, kind::Mode, kind::Level, kind::Format,
+                 kind::StaleCrl>;
 
 enum class Applies { both, server, client };
 

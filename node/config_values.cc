@@ -116,6 +116,12 @@ Parsed<LogFormat> parse_log_format(std::string_view text) {
   return Refusal::because("is not a log format");
 }
 
+Parsed<certs::StaleCrl> parse_stale_crl(std::string_view text) {
+  if (text == "refuse") return certs::StaleCrl::refuse;
+  if (text == "accept") return certs::StaleCrl::accept;
+  return Refusal::because("is not a rule for stale revocation lists");
+}
+
 Parsed<std::string> parse_node_name(std::string_view text) {
   const auto allowed = [](char c) {
     return is_letter(c) || is_digit(c) || c == '_' || c == '.' || c == '-';

@@ -28,6 +28,7 @@ Parsed<unsigned> parse_mode(std::string_view text);
 
 Parsed<LogLevel> parse_log_level(std::string_view text);
 Parsed<LogFormat> parse_log_format(std::string_view text);
+Parsed<certs::StaleCrl> parse_stale_crl(std::string_view text);
 
 /// A node name: 1 to 253 letters, digits, '_', '.', '-', as the URL of a request carries it.
 Parsed<std::string> parse_node_name(std::string_view text);

@@ -19,6 +19,7 @@ certs::IdentityFiles files_of(const Config& config) {
 IdentityKeeper::IdentityKeeper(const Config& config, Registry& metrics)
     : files_(files_of(config)),
       role_(config.role == Role::server ? certs::Role::server : certs::Role::client),
+      stale_crl_(config.identity_stale_crl),
       stamp_(certs::IdentityStamp::of(files_)) {
   try {
     tls_ = load();
@@ -36,7 +37,7 @@ IdentityKeeper::IdentityKeeper(const Config& config, Registry& metrics)
 
 std::shared_ptr<const pipe::TlsContext> IdentityKeeper::load() const {
   auto identity = std::make_shared<certs::Identity>(certs::Identity::load(files_, role_));
-  return std::make_shared<pipe::TlsContext>(std::move(identity));
+  return std::make_shared<pipe::TlsContext>(std::move(identity), stale_crl_);
 }
 
 std::shared_ptr<const pipe::TlsContext> IdentityKeeper::tls() const {

@@ -35,6 +35,7 @@ class IdentityKeeper {
 
   const certs::IdentityFiles files_;
   const certs::Role role_;
+  const certs::StaleCrl stale_crl_;
   certs::IdentityStamp stamp_;
   int warned_days_ = -1;      // the threshold that was last warned of; -1 for none
   mutable std::mutex mutex_;  // guards tls_

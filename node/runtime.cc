@@ -1,12 +1,13 @@
 #include "node/runtime.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <sys/resource.h>
 #include <thread>
 #include <utility>
 
-#include "node/process_metrics.h"
 #include "handlers/demo/builtin.h"
+#include "node/process_metrics.h"
 #include "node/secret.h"
 #include "node/signals.h"
 #include "pipe/log.h"
@@ -89,6 +90,8 @@ pipe::Pipe::Options Runtime::pipe_options() const {
   options.software = software_name();
   options.limits.calls_in_flight_max = static_cast<std::uint32_t>(config_.calls_in_flight_max);
   options.limits.request_body_bytes_max = config_.body_bytes_max;
+  options.limits.gathered_bytes_max =
+      std::max(options.limits.gathered_bytes_max, config_.body_bytes_max);
   options.limits.session_window_bytes = static_cast<std::uint32_t>(config_.session_window_bytes);
   options.heartbeat.interval = config_.heartbeat_interval;
   options.heartbeat.timeout = config_.heartbeat_timeout;

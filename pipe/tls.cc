@@ -109,7 +109,7 @@ struct StagingBio {
   }
 };
 
-TlsContext::TlsContext(std::shared_ptr<const certs::Identity> identity)
+TlsContext::TlsContext(std::shared_ptr<const certs::Identity> identity, certs::StaleCrl stale_crl)
     : identity_(std::move(identity)), context_(SSL_CTX_new(TLS_method())) {
   require(context_ != nullptr, "no context");
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> guard(context_, &SSL_CTX_free);
@@ -134,7 +134,7 @@ TlsContext::TlsContext(std::shared_ptr<const certs::Identity> identity)
   for (const auto& intermediate : identity_->intermediates()) {
     require(SSL_CTX_add1_chain_cert(context_, intermediate.get()) == 1, "intermediate");
   }
-  const auto store = certs::make_trust_store(*identity_);
+  const auto store = certs::make_trust_store(*identity_, stale_crl);
   require(SSL_CTX_set1_verify_cert_store(context_, store.get()) == 1, "trust store");
   SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_verify_depth(context_, certs::kChainDepthMax);

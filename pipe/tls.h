@@ -19,7 +19,8 @@ namespace rp::pipe {
 class TlsContext {
  public:
   /// Throws certs::Error when the identity's parts do not fit.
-  explicit TlsContext(std::shared_ptr<const certs::Identity> identity);
+  explicit TlsContext(std::shared_ptr<const certs::Identity> identity,
+                      certs::StaleCrl stale_crl = certs::StaleCrl::refuse);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

@@ -122,7 +122,7 @@ TEST_F(ConfigTest, KeepsNumbersInTheirRange) {
     const char* high;
   };
   for (const Row& row : {Row{"call_timeout", "0", "25h"}, Row{"heartbeat.interval", "0.01", "11m"},
-                         Row{"limits.calls_in_flight_max", "0", "1000001"},
+                         Row{"limits.calls_in_flight_max", "0", "65537"},
                          Row{"limits.body_bytes_max", "0", "513MiB"},
                          Row{"worker_threads", "0", "1025"}, Row{"threads", "-1", "257"}}) {
     for (const char* text : {row.low, row.high}) {
@@ -133,12 +133,12 @@ TEST_F(ConfigTest, KeepsNumbersInTheirRange) {
 }
 
 TEST_F(ConfigTest, NamesBothSidesOfAContradiction) {
-  file_holds("[heartbeat]\ninterval = 8");
-  sources_.flags["heartbeat.timeout"] = {"3"};
+  file_holds("[reconnect]\nbase = 8");
+  sources_.flags["reconnect.cap"] = {"3"};
   EXPECT_THAT(
-      problems(Role::server),
-      ElementsAre(AllOf(HasSubstr("--heartbeat-timeout: heartbeat.timeout (3s)"),
-                        HasSubstr("heartbeat.interval (8s, "), HasSubstr("node.toml:2:1)"))));
+      problems(Role::client),
+      ElementsAre(AllOf(HasSubstr("--reconnect-cap: reconnect.cap (3s)"),
+                        HasSubstr("reconnect.base (8s, "), HasSubstr("node.toml:2:1)"))));
 
   sources_ = {};
   sources_.flags["reconnect.base"] = {"6"};
