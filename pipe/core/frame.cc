@@ -10,16 +10,24 @@ namespace {
 // A burst leaves one large partial buffer behind at most; above this it is given back when empty.
 constexpr std::size_t kPartialKeptBytes = 4096;
 
-void put(std::uint32_t value, int bytes, char* out) noexcept {
-  for (int i = 0; i < bytes; ++i) {
-    out[i] = static_cast<char>(value >> (8 * (bytes - 1 - i)));
-  }
+void put16(std::uint16_t value, char* out) noexcept {
+  out[0] = static_cast<char>(value >> 8);
+  out[1] = static_cast<char>(value);
 }
 
-std::uint32_t get(const char* in, int bytes) noexcept {
-  std::uint32_t value = 0;
-  for (int i = 0; i < bytes; ++i) value = value << 8 | static_cast<unsigned char>(in[i]);
-  return value;
+void put32(std::uint32_t value, char* out) noexcept {
+  put16(static_cast<std::uint16_t>(value >> 16), out);
+  put16(static_cast<std::uint16_t>(value), out + 2);
+}
+
+std::uint8_t get8(const char* in) noexcept { return static_cast<std::uint8_t>(*in); }
+
+std::uint16_t get16(const char* in) noexcept {
+  return static_cast<std::uint16_t>(get8(in) << 8 | get8(in + 1));
+}
+
+std::uint32_t get32(const char* in) noexcept {
+  return static_cast<std::uint32_t>(get16(in)) << 16 | get16(in + 2);
 }
 
 }  // namespace
@@ -51,19 +59,19 @@ std::string_view frame_type_name(std::uint8_t type) noexcept {
 }
 
 void encode_header(const FrameHeader& header, char* out) noexcept {
-  put(header.payload_bytes, 4, out);
-  put(header.type, 1, out + 4);
-  put(header.flags, 1, out + 5);
-  put(header.head_bytes, 2, out + 6);
-  put(header.call, 4, out + 8);
+  put32(header.payload_bytes, out);
+  out[4] = static_cast<char>(header.type);
+  out[5] = static_cast<char>(header.flags);
+  put16(header.head_bytes, out + 6);
+  put32(header.call, out + 8);
 }
 
 FrameHeader decode_header(const char* in) noexcept {
-  return {.payload_bytes = get(in, 4),
-          .type = static_cast<std::uint8_t>(get(in + 4, 1)),
-          .flags = static_cast<std::uint8_t>(get(in + 5, 1)),
-          .head_bytes = static_cast<std::uint16_t>(get(in + 6, 2)),
-          .call = get(in + 8, 4)};
+  return {.payload_bytes = get32(in),
+          .type = get8(in + 4),
+          .flags = get8(in + 5),
+          .head_bytes = get16(in + 6),
+          .call = get32(in + 8)};
 }
 
 error_code check_header(const FrameHeader& header) noexcept {

@@ -31,6 +31,10 @@ class IncomingCalls::Answer final : public ReplySink {
       : anchor_(std::move(anchor)), ticket_(ticket) {}
 
   void reply(ReplyHead head, std::string body) override {
+    if (anchor_->home.is_current()) {  // the common case, without moving the answer about
+      if (anchor_->calls) anchor_->calls->reply(ticket_, std::move(head), std::move(body));
+      return;
+    }
     at_home([ticket = ticket_, head = std::move(head),
              body = std::move(body)](IncomingCalls& calls) mutable {
       calls.reply(ticket, std::move(head), std::move(body));

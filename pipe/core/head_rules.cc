@@ -1,0 +1,145 @@
+#include "pipe/core/head_rules.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "pipe/core/head.h"
+
+namespace rp::pipe {
+namespace {
+
+constexpr std::size_t kNounBytesMax = 16 * 1024;
+constexpr std::size_t kQueryBytesMax = 16 * 1024;
+constexpr std::size_t kContentTypeBytesMax = 1024;
+constexpr std::size_t kRequestIdBytesMax = 128;
+constexpr std::size_t kHeaderNameBytesMax = 128;
+constexpr std::size_t kHeaderValueBytesMax = 8192;
+
+// What a byte is, in bits, so that a text is judged by one table look-up for each of its bytes.
+constexpr std::uint8_t kTab = 1;
+constexpr std::uint8_t kOtherControl = 2;
+constexpr std::uint8_t kNotToken = 4;
+constexpr std::uint8_t kNotVisible = 8;
+constexpr std::uint8_t kNotAscii = 16;
+
+constexpr std::array<std::uint8_t, 256> kKinds = [] {
+  std::array<std::uint8_t, 256> kinds{};
+  for (unsigned c = 0; c < kinds.size(); ++c) {
+    const bool control = c < 0x20 || c == 0x7f;
+    const bool token =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+        std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+    kinds[c] = static_cast<std::uint8_t>(
+        (c == '\t' ? kTab : 0) | (control && c != '\t' ? kOtherControl : 0) |
+        (token ? 0 : kNotToken) | (c > 0x20 && c < 0x7f ? 0 : kNotVisible) |
+        (c < 0x80 ? 0 : kNotAscii));
+  }
+  return kinds;
+}();
+
+unsigned kinds_of_each(std::string_view text) noexcept {
+  unsigned kinds = 0;
+  for (const char c : text) kinds |= kKinds[static_cast<unsigned char>(c)];
+  return kinds;
+}
+
+constexpr std::size_t kWordBytes = sizeof(std::uint64_t);
+
+/// Whether eight bytes are all visible ASCII, 0x21 to 0x7e: then only a token could mind them.
+bool all_visible(const char* bytes) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, kWordBytes);
+  const std::uint64_t below_0x21 = (word - 0x21 * kOnes) & ~word;
+  const std::uint64_t is_0x7f = word + kOnes;
+  return ((below_0x21 | is_0x7f | word) & kHighBits) == 0;
+}
+
+/// All kinds but kNotToken that occur in the text. Nearly all text is visible, so it is passed over
+/// by the word.
+unsigned kinds_in(std::string_view text) noexcept {
+  unsigned kinds = 0;
+  for (; text.size() >= kWordBytes; text.remove_prefix(kWordBytes)) {
+    if (!all_visible(text.data())) kinds |= kinds_of_each(text.substr(0, kWordBytes));
+  }
+  return kinds | kinds_of_each(text);
+}
+
+bool holds(std::string_view text, unsigned kinds) noexcept { return (kinds_in(text) & kinds) != 0; }
+
+bool is_field_value(std::string_view value, std::size_t bytes_max) noexcept {
+  return value.size() <= bytes_max && !holds(value, kOtherControl);
+}
+
+/// Well-formed UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above
+/// U+10FFFF.
+bool is_utf8(std::string_view text) noexcept {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x80) continue;
+    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (lead < 0xc2 || lead > 0xf4 || i + static_cast<std::size_t>(more) > text.size())
+      return false;
+    std::uint32_t point = lead & (0x3fU >> more);
+    for (int k = 0; k < more; ++k) {
+      const auto next = static_cast<unsigned char>(text[i++]);
+      if ((next & 0xc0) != 0x80) return false;
+      point = point << 6 | (next & 0x3f);
+    }
+    constexpr std::uint32_t kFirstOfLength[] = {0, 0x80, 0x800, 0x10000};
+    if (point < kFirstOfLength[more] || point > 0x10ffff) return false;
+    if (point >= 0xd800 && point < 0xe000) return false;
+  }
+  return true;
+}
+
+const char* wrong_in_noun(std::string_view noun) noexcept {
+  const unsigned kinds = kinds_in(noun);
+  if ((kinds & (kTab | kOtherControl)) != 0 || noun.size() > kNounBytesMax) {
+    return "the noun holds control bytes or exceeds 16 KiB";
+  }
+  if ((kinds & kNotAscii) != 0 && !is_utf8(noun)) return "the noun is not UTF-8";
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_verb(std::string_view verb) noexcept {
+  return verb == "get" || verb == "post" || verb == "put" || verb == "delete" || verb == "patch";
+}
+
+const char* wrong_in_call(const CallFields& fields) noexcept {
+  if (!is_verb(fields.verb)) return "the verb is not get, post, put, delete or patch";
+  if (const char* wrong = wrong_in_noun(fields.noun)) return wrong;
+  if (fields.query.size() > kQueryBytesMax || holds(fields.query, kTab | kOtherControl)) {
+    return "the query holds control bytes or exceeds 16 KiB";
+  }
+  if (const char* wrong = wrong_in_reply(fields.content_type)) return wrong;
+  if (fields.request_id.size() > kRequestIdBytesMax || holds(fields.request_id, kNotVisible)) {
+    return "the request id is not visible ASCII of at most 128 bytes";
+  }
+  return nullptr;
+}
+
+const char* wrong_in_reply(std::string_view content_type) noexcept {
+  if (is_field_value(content_type, kContentTypeBytesMax)) return nullptr;
+  return "the content type holds control bytes or exceeds 1024 bytes";
+}
+
+const char* wrong_in_headers(const Headers& headers) noexcept {
+  if (headers.size() > kHeadersMax) return "there are more than 64 headers";
+  for (const Header& header : headers) {
+    if (header.name.empty() || header.name.size() > kHeaderNameBytesMax ||
+        (kinds_of_each(header.name) & kNotToken) != 0) {
+      return "a header name is not a lower-case token";
+    }
+    if (!is_field_value(header.value, kHeaderValueBytesMax)) {
+      return "a header value holds control bytes or exceeds 8192 bytes";
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace rp::pipe
