@@ -51,6 +51,7 @@ class ClientNode final : public node::NodeEnd {
   void identity_changed() override { upstream_.cut_revoked(); }
   void begin_drain() override { upstream_.begin_drain(); }
   void finish_drain(pipe::Clock::time_point deadline) override { upstream_.finish_drain(deadline); }
+  void release() override { upstream_.release(); }
 
  private:
   node::Runtime& runtime_;

@@ -1,10 +1,10 @@
 #include "client/upstream.h"
 
+#include <algorithm>
 #include <exception>
 #include <random>
 #include <utility>
 
-#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
@@ -69,7 +69,7 @@ Upstream::Upstream(node::Runtime& runtime)
       thread_(*runtime.threads().front()),
       backoff_({.base = runtime.config().reconnect_base, .cap = runtime.config().reconnect_cap},
                std::random_device{}()),
-      pause_(thread_.context()) {
+      pause_(std::in_place, thread_.context()) {
   runtime_.health().set(node::Health::kNoPipe, true);
 }
 
@@ -90,9 +90,9 @@ asio::awaitable<void> Upstream::run() {
     co_await connect_once();
     if (leaving_) break;
     if (pipe::Clock::now() - started_at >= kHealthyAfter) backoff_.reset();
-    pause_.expires_after(std::max(backoff_.next(), stay_away_));
+    pause_->expires_after(std::max(backoff_.next(), stay_away_));
     error_code ignored;
-    co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
@@ -245,7 +245,7 @@ void Upstream::cut_revoked() {
 void Upstream::begin_drain() {
   leaving_ = true;
   thread_.post([this] {
-    pause_.cancel();
+    pause_->cancel();
     if (pipe_) pipe_->goodbye({Errc::draining, "the client is shutting down"}, /*drain=*/true);
   });
 }

@@ -39,6 +39,8 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   void cut_revoked();
   void begin_drain();
   void finish_drain(pipe::Clock::time_point deadline);
+  /// See node::NodeEnd::release(). Nothing else may be called afterwards.
+  void release() { pause_.reset(); }
 
   /// Runs `f` on the pipe's thread with the pipe, or null when there is none.
   void with_pipe(std::function<void(const pipe::Pipe*)> f);
@@ -64,13 +66,13 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   node::Runtime& runtime_;
   pipe::IoThread& thread_;
   pipe::Backoff backoff_;
-  boost::asio::steady_timer pause_;
+  std::optional<boost::asio::steady_timer> pause_;  // between attempts; until release()
   pipe::Pipe* pipe_ = nullptr;      // the one that is being served; touched on the thread only
   bool opened_ = false;             // its HELLO has come
   handlers::PluginSet::Peer peer_;  // the server of the last pipe, as plugins know it
   pipe::Clock::time_point attempt_at_;
   std::chrono::milliseconds stay_away_{0};  // as the last server asked
-  std::uint64_t failures_ = 0;  // since the last success
+  std::uint64_t failures_ = 0;              // since the last success
   std::optional<std::chrono::system_clock::time_point> first_failure_;
   std::atomic<bool> leaving_{false};
 

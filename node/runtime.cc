@@ -170,7 +170,7 @@ int Runtime::run(NodeEnd& end) {
 
   main_.run();
   draining.join();
-  return stop();
+  return stop(end);
 }
 
 void Runtime::watch_identity(NodeEnd& end) {
@@ -210,7 +210,7 @@ void Runtime::drain(NodeEnd& end) {
   main_.stop();
 }
 
-int Runtime::stop() {
+int Runtime::stop(NodeEnd& end) {
   rest_->stop();
   waiting_->close(pipe::Errc::stopped);
   for (auto& thread : threads_) thread->stop();
@@ -226,6 +226,7 @@ int Runtime::stop() {
   }
   // What the threads still hold refers to the node's end, which lives longer than this call.
   rest_.reset();
+  end.release();
   threads_.clear();
   log(LogLevel::info, "node", "Node is down");
   return static_cast<int>(ExitCode::ok);

@@ -47,6 +47,9 @@ class NodeEnd {
   virtual void begin_drain() = 0;
   /// Waits for what is in flight, at most until `deadline`, then ends all pipes.
   virtual void finish_drain(pipe::Clock::time_point deadline) = 0;
+  /// The I/O threads have stopped and their contexts are about to go: destroy every timer and
+  /// socket that lives on one of them.
+  virtual void release() = 0;
 };
 
 /// What both kinds of node are made of at run time, and the order in which it starts and ends.
@@ -92,7 +95,7 @@ class Runtime {
   void reload(NodeEnd& end);
   void drain(NodeEnd& end);
   void export_metrics();
-  int stop();
+  int stop(NodeEnd& end);
 
   const Config config_;
   LogWriter log_;

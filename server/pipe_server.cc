@@ -124,7 +124,7 @@ class PipeServer::Connection final : private pipe::PipeOwner {
       }
       plugins.connection_added(plugin_peer(pipe.peer()), count);
       plugins.start_hook(plugin_peer(pipe.peer()));
-      server_.idle_.count_changed(count);
+      server_.idle_->count_changed(count);
     }
     server_.runtime_.waiting().forward({pipe.peer().node, pipe.peer().address}, *target);
   }
@@ -138,7 +138,7 @@ class PipeServer::Connection final : private pipe::PipeOwner {
     const std::size_t count = server_.registry_.size();
     plugins.stop_hook(plugin_peer(pipe_.peer()));
     plugins.connection_removed(plugin_peer(pipe_.peer()), count);
-    server_.idle_.count_changed(count);
+    server_.idle_->count_changed(count);
   }
 
   void pipe_draining(pipe::Pipe& pipe, const pipe::Failure& reason) override {
@@ -163,8 +163,8 @@ PipeServer::PipeServer(node::Runtime& runtime, Registry& registry)
       registry_(registry),
       admission_({.total_max = runtime.config().unauthenticated_max,
                   .per_source_max = runtime.config().unauthenticated_per_source_max}),
-      idle_(runtime.threads().front()->context(), runtime.plugins()),
-      acceptor_(runtime.threads().front()->context()) {
+      idle_(std::in_place, runtime.threads().front()->context(), runtime.plugins()),
+      acceptor_(std::in_place, runtime.threads().front()->context()) {
   for (const auto& thread : runtime.threads()) {
     shelves_.push_back(std::make_unique<Shelf>(Shelf{thread.get(), {}}));
   }
@@ -178,14 +178,14 @@ std::string PipeServer::start() {
       resolver.resolve(listen.host, std::to_string(listen.port), tcp::resolver::passive, ec);
   if (!ec) {
     const tcp::endpoint endpoint = found.begin()->endpoint();
-    acceptor_.open(endpoint.protocol(), ec);
-    if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+    acceptor_->open(endpoint.protocol(), ec);
+    if (!ec) acceptor_->set_option(tcp::acceptor::reuse_address(true), ec);
     // One listener for both families where the operator asked for all IPv6 addresses.
     if (!ec && endpoint.address() == asio::ip::address_v6::any()) {
-      acceptor_.set_option(asio::ip::v6_only(false), ec);
+      acceptor_->set_option(asio::ip::v6_only(false), ec);
     }
-    if (!ec) acceptor_.bind(endpoint, ec);
-    if (!ec) acceptor_.listen(kBacklog, ec);
+    if (!ec) acceptor_->bind(endpoint, ec);
+    if (!ec) acceptor_->listen(kBacklog, ec);
   }
   if (ec) {
     throw node::StartupError(node::ExitCode::cannot_listen,
@@ -193,16 +193,16 @@ std::string PipeServer::start() {
                                  ec.message() + " (choose another address with --listen)");
   }
   export_metrics();
-  idle_.count_changed(0);
-  asio::co_spawn(acceptor_.get_executor(), accept_loop(), report);
-  return node::to_string(node::HostPort{listen.host, acceptor_.local_endpoint().port()});
+  idle_->count_changed(0);
+  asio::co_spawn(acceptor_->get_executor(), accept_loop(), report);
+  return node::to_string(node::HostPort{listen.host, acceptor_->local_endpoint().port()});
 }
 
 asio::awaitable<void> PipeServer::accept_loop() {
   for (std::size_t next = 0; !draining_; next = (next + 1) % shelves_.size()) {
     Shelf& shelf = *shelves_[next];
     error_code ec;
-    tcp::socket socket = co_await acceptor_.async_accept(
+    tcp::socket socket = co_await acceptor_->async_accept(
         shelf.thread->context(), asio::redirect_error(asio::use_awaitable, ec));
     if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) co_return;
     if (ec) {
@@ -222,7 +222,7 @@ asio::awaitable<void> PipeServer::wait_out(error_code accept_error) {
     log(LogLevel::warning, "server", "Cannot accept connections; trying again",
         {{"reason", accept_error.message()}});
   }
-  asio::steady_timer pause(acceptor_.get_executor(), kAcceptPause);
+  asio::steady_timer pause(acceptor_->get_executor(), kAcceptPause);
   error_code ignored;
   co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
@@ -290,9 +290,9 @@ void PipeServer::cut_revoked() {
 
 void PipeServer::begin_drain() {
   draining_ = true;
-  asio::post(acceptor_.get_executor(), [this] {
+  asio::post(acceptor_->get_executor(), [this] {
     error_code ignored;
-    acceptor_.close(ignored);
+    acceptor_->close(ignored);
   });
   for_each_connection([](Connection& connection) {
     connection.pipe().goodbye({Errc::draining, "the server is shutting down"}, /*drain=*/true);
@@ -308,6 +308,11 @@ void PipeServer::finish_drain(pipe::Clock::time_point deadline) {
   if (wait_until_ended(deadline)) return;
   for_each_connection([](Connection& connection) { connection.pipe().close(Errc::stopped); });
   wait_until_ended(pipe::Clock::now() + kCloseWait);
+}
+
+void PipeServer::release() {
+  acceptor_.reset();
+  idle_.reset();
 }
 
 void PipeServer::export_metrics() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,8 @@ class PipeServer {
   void begin_drain();
   /// Waits until every pipe has ended; closes those that are left at `deadline`.
   void finish_drain(pipe::Clock::time_point deadline);
+  /// See node::NodeEnd::release(). Nothing else may be called afterwards.
+  void release();
 
   /// Runs `f` for every open pipe on the pipe's own thread, then `done` on one of these threads.
   void for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function<void()> done);
@@ -67,9 +70,10 @@ class PipeServer {
   node::Runtime& runtime_;
   Registry& registry_;
   Admission admission_;
-  IdleWatch idle_;
+  std::optional<IdleWatch> idle_;  // until release()
   std::vector<std::unique_ptr<Shelf>> shelves_;
-  boost::asio::ip::tcp::acceptor acceptor_;  // on the first I/O thread once started
+  std::optional<boost::asio::ip::tcp::acceptor> acceptor_;  // on the first I/O thread once
+                                                            // started; until release()
   std::atomic<bool> draining_{false};
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> refused_{0};

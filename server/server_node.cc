@@ -61,6 +61,7 @@ class ServerNode final : public node::NodeEnd {
   void identity_changed() override { pipes_.cut_revoked(); }
   void begin_drain() override { pipes_.begin_drain(); }
   void finish_drain(pipe::Clock::time_point deadline) override { pipes_.finish_drain(deadline); }
+  void release() override { pipes_.release(); }
 
  private:
   node::Runtime& runtime_;
