@@ -219,6 +219,24 @@ TEST_F(LabTest, OneRequestIdIsInTheLogsOfBothNodes) {
   }
 }
 
+TEST_F(LabTest, DebugLogsHoldNoPayloadAndNoForgedLine) {
+  start_parity_pair({"--log-level", "debug"});
+  const auto response =
+      curl({"-X", "POST", "-H", "Content-Type: text/plain", "-d", "payload-of-a-caller", "-H",
+            "Authorization: Bearer of-a-secret", C("/server/echo?q=%0aforged%20line%1b%5b31m")});
+  EXPECT_EQ(response.body, "payload-of-a-caller");
+  curl({C("/server/no%20such%7c%3a%22method%22")});
+  for (auto* node : {client_.get(), server_.get()}) {
+    ASSERT_TRUE(node->process().err_line("such|", 5s));
+    const auto log = node->log();
+    EXPECT_FALSE(contains(log, "payload-of-a-caller")) << log;
+    EXPECT_FALSE(contains(log, "of-a-secret")) << log;
+    EXPECT_FALSE(contains(log, "\x1b")) << log;
+    EXPECT_FALSE(contains(log, "\nforged")) << log;
+    EXPECT_FALSE(contains(log, "PRIVATE KEY")) << log;
+  }
+}
+
 TEST_F(LabTest, AReadyNodePrintsExactlyOneLine) {
   start_pair();
   expect_time(curl({C("/server/time")}), "time_from_server");
