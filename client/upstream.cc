@@ -135,6 +135,7 @@ asio::awaitable<pipe::Result<tcp::socket>> Upstream::dial(node::HostPort server)
 
 asio::awaitable<void> Upstream::serve(tcp::socket socket, const node::HostPort& server) {
   opened_ = false;
+  server_leaves_ = false;
   error_code why;
   std::string detail;
   {
@@ -166,8 +167,8 @@ void Upstream::pipe_lost(error_code why) {
   runtime_.health().set(node::Health::kNoPipe, true);
   runtime_.plugins().stop_hook(peer_);
   log(LogLevel::warning, "client", "Pipe is down", {{"reason", why.message()}});
-  // A server that says that it is leaving is no error, as in the reference's orderly close.
-  if (leaving_ || why == Errc::draining) return;
+  // An orderly end is no error, as in the reference.
+  if (leaving_ || server_leaves_) return;
   runtime_.instruments().pipe_broken();
   if (!first_failure_) first_failure_ = std::chrono::system_clock::now();
   runtime_.plugins().connect_fail(failures_++, first_failure_);
@@ -197,6 +198,7 @@ void Upstream::pipe_opened(pipe::Pipe& pipe) {
 
 void Upstream::pipe_draining(pipe::Pipe&, const pipe::Failure& reason) {
   log(LogLevel::info, "client", "The server is leaving", {{"reason", reason.detail}});
+  server_leaves_ = true;
   set_target(nullptr);  // new calls wait for the next pipe
   runtime_.health().set(node::Health::kNoPipe, true);
 }

@@ -36,8 +36,6 @@ class ObservedSink final : public pipe::ReplySink {
   }
   void fail(pipe::Failure failure) override {
     finish(false);
-    log(LogLevel::info, "calls", "Call failed",
-        {{"request_id", request_id_}, {"error", name(failure.code)}, {"detail", failure.detail}});
     sink_->fail(std::move(failure));
   }
 
