@@ -40,7 +40,7 @@ class Pipe::Call final : public CallControl, public std::enable_shared_from_this
       return sink->fail({Errc::peer_unavailable, "the pipe is gone; the handler has not run"});
     }
     const Result<CallTicket> ticket =
-        anchor_->session->call(event, std::move(body), sink, Clock::now());
+        anchor_->session->call(event, std::move(body), std::move(sink), Clock::now());
     if (ticket) {
       ticket_ = *ticket;
       return;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 /// The protobuf encoding of one message, read and written in place.
@@ -40,6 +41,9 @@ class FieldReader {
   std::string_view bytes() const { return bytes_; }
 
  private:
+  static constexpr std::size_t kTagBytesMax = 5;      // 32 bits
+  static constexpr std::size_t kVarintBytesMax = 10;  // 64 bits
+
   bool read_varint(std::uint64_t& value, std::size_t bytes_max);
   bool read_bytes(std::uint64_t count);
   bool read_value();
@@ -50,6 +54,55 @@ class FieldReader {
   std::string_view bytes_;
   bool well_formed_ = true;
 };
+
+// Inline because calling costs as much as reading a short field.
+
+inline bool FieldReader::read_varint(std::uint64_t& value, std::size_t bytes_max) {
+  value = 0;
+  for (std::size_t i = 0; i < rest_.size() && i < bytes_max; ++i) {
+    const auto byte = static_cast<unsigned char>(rest_[i]);
+    value |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
+    if (byte < 0x80) {
+      rest_.remove_prefix(i + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+inline bool FieldReader::read_bytes(std::uint64_t count) {
+  if (count > rest_.size()) return false;
+  bytes_ = rest_.substr(0, static_cast<std::size_t>(count));
+  rest_.remove_prefix(static_cast<std::size_t>(count));
+  return true;
+}
+
+inline bool FieldReader::read_value() {
+  std::uint64_t count = 0;
+  constexpr FieldTag kWireTypeMask = 7;
+  switch (tag_ & kWireTypeMask) {
+    case 0:
+      return read_varint(varint_, kVarintBytesMax);
+    case 1:
+      return read_bytes(sizeof(std::uint64_t));
+    case 2:
+      return read_varint(count, kVarintBytesMax) && read_bytes(count);
+    case 5:
+      return read_bytes(sizeof(std::uint32_t));
+    default:
+      return false;
+  }
+}
+
+inline bool FieldReader::next() {
+  if (rest_.empty() || !well_formed_) return false;
+  std::uint64_t tag = 0;
+  well_formed_ = read_varint(tag, kTagBytesMax) && tag <= std::numeric_limits<FieldTag>::max() &&
+                 tag >> 3 != 0;
+  tag_ = static_cast<FieldTag>(tag);
+  well_formed_ = well_formed_ && read_value();
+  return well_formed_;
+}
 
 /// Writes fields into memory that the caller has measured with the sums below.
 class FieldWriter {

@@ -10,26 +10,6 @@ namespace {
 // A burst leaves one large partial buffer behind at most; above this it is given back when empty.
 constexpr std::size_t kPartialKeptBytes = 4096;
 
-void put16(std::uint16_t value, char* out) noexcept {
-  out[0] = static_cast<char>(value >> 8);
-  out[1] = static_cast<char>(value);
-}
-
-void put32(std::uint32_t value, char* out) noexcept {
-  put16(static_cast<std::uint16_t>(value >> 16), out);
-  put16(static_cast<std::uint16_t>(value), out + 2);
-}
-
-std::uint8_t get8(const char* in) noexcept { return static_cast<std::uint8_t>(*in); }
-
-std::uint16_t get16(const char* in) noexcept {
-  return static_cast<std::uint16_t>(get8(in) << 8 | get8(in + 1));
-}
-
-std::uint32_t get32(const char* in) noexcept {
-  return static_cast<std::uint32_t>(get16(in)) << 16 | get16(in + 2);
-}
-
 }  // namespace
 
 std::string_view frame_type_name(std::uint8_t type) noexcept {
@@ -56,22 +36,6 @@ std::string_view frame_type_name(std::uint8_t type) noexcept {
       return "GOODBYE";
   }
   return "unknown";
-}
-
-void encode_header(const FrameHeader& header, char* out) noexcept {
-  put32(header.payload_bytes, out);
-  out[4] = static_cast<char>(header.type);
-  out[5] = static_cast<char>(header.flags);
-  put16(header.head_bytes, out + 6);
-  put32(header.call, out + 8);
-}
-
-FrameHeader decode_header(const char* in) noexcept {
-  return {.payload_bytes = get32(in),
-          .type = get8(in + 4),
-          .flags = get8(in + 5),
-          .head_bytes = get16(in + 6),
-          .call = get32(in + 8)};
 }
 
 error_code check_header(const FrameHeader& header) noexcept {
@@ -105,9 +69,15 @@ error_code check_header(const FrameHeader& header) noexcept {
 }
 
 bool FrameDecoder::valid(const FrameHeader& header) {
-  failed_ = header.payload_bytes > payload_bytes_max_ ? make_error_code(Errc::frame_too_large)
-                                                      : check_header(header);
-  return !failed_;
+  if (header.payload_bytes > payload_bytes_max_) {
+    failed_ = Errc::frame_too_large;
+    return false;
+  }
+  if (const error_code wrong = check_header(header)) {
+    failed_ = wrong;
+    return false;
+  }
+  return true;
 }
 
 std::optional<Result<Frame>> FrameDecoder::next() {

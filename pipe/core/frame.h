@@ -59,9 +59,46 @@ constexpr std::size_t kFrameHeaderBytes = 12;
 /// Payloads of PING and PONG are this long.
 constexpr std::size_t kPingBytes = 8;
 
-/// Big-endian: payload_bytes(4) type(1) flags(1) head_bytes(2) call(4).
-void encode_header(const FrameHeader& header, char* out) noexcept;
-FrameHeader decode_header(const char* in) noexcept;
+namespace big_endian {
+
+inline void put16(std::uint16_t value, char* out) noexcept {
+  out[0] = static_cast<char>(value >> 8);
+  out[1] = static_cast<char>(value);
+}
+
+inline void put32(std::uint32_t value, char* out) noexcept {
+  put16(static_cast<std::uint16_t>(value >> 16), out);
+  put16(static_cast<std::uint16_t>(value), out + 2);
+}
+
+inline std::uint8_t get8(const char* in) noexcept { return static_cast<std::uint8_t>(*in); }
+
+inline std::uint16_t get16(const char* in) noexcept {
+  return static_cast<std::uint16_t>(get8(in) << 8 | get8(in + 1));
+}
+
+inline std::uint32_t get32(const char* in) noexcept {
+  return static_cast<std::uint32_t>(get16(in)) << 16 | get16(in + 2);
+}
+
+}  // namespace big_endian
+
+/// In the header because every frame passes here several times. Layout: payload_bytes(4) type(1)
+/// flags(1) head_bytes(2) call(4).
+inline void encode_header(const FrameHeader& header, char* out) noexcept {
+  big_endian::put32(header.payload_bytes, out);
+  out[4] = static_cast<char>(header.type);
+  out[5] = static_cast<char>(header.flags);
+  big_endian::put16(header.head_bytes, out + 6);
+  big_endian::put32(header.call, out + 8);
+}
+inline FrameHeader decode_header(const char* in) noexcept {
+  return {.payload_bytes = big_endian::get32(in),
+          .type = big_endian::get8(in + 4),
+          .flags = big_endian::get8(in + 5),
+          .head_bytes = big_endian::get16(in + 6),
+          .call = big_endian::get32(in + 8)};
+}
 
 /// What a header alone can have wrong (docs/wire.md, "Frames" and "Bad input"): frame_too_large or
 /// malformed_frame. Types that this version does not know pass.

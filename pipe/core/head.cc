@@ -246,8 +246,7 @@ Result<Event> decode_call(std::string_view head, Clock::time_point now) {
 }
 
 Result<DecodedReply> decode_reply(std::string_view head) {
-  Result<DecodedReply> result{DecodedReply()};
-  DecodedReply& reply = *result;
+  DecodedReply reply;
   std::string_view content_type;
   ErrorFields error;
   FieldReader fields(head);
@@ -283,7 +282,7 @@ Result<DecodedReply> decode_reply(std::string_view head) {
   } else {
     reply.head.content_type = content_type;
   }
-  return result;
+  return reply;
 }
 
 }  // namespace rp::pipe

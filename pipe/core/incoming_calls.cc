@@ -131,7 +131,6 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
   if (!end && !frame.body().empty()) return Outcome::violation;
   Call* call = open(id);
   if (!call) return Outcome::violation;
-  call->event = std::move(*event);
   call->window = ReceiveWindow(context_.limits.stream_window_bytes);
   if (draining_) {
     close(*call);
@@ -143,36 +142,41 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
     refuse(id, {Errc::overloaded, "too many replies wait to be read; the handler has not run"});
     return Outcome::ok;
   }
-  return gather(*call, frame);
+  if (!gather(*call, frame.body())) return Outcome::ok;
+  if (end) {
+    submit(*call, std::move(*event));
+  } else {
+    call->event = std::move(*event);
+  }
+  return Outcome::ok;
 }
 
-IncomingCalls::Outcome IncomingCalls::gather(Call& call, const Frame& frame) {
-  const std::string_view bytes = frame.body();
+/// Takes a part of the request's body. False when the call was refused for it.
+bool IncomingCalls::gather(Call& call, std::string_view bytes) {
   const CallId id = call.id;
   if (call.body.size() + bytes.size() > context_.limits.request_body_bytes_max) {
     close(call);
     refuse(id, {Errc::body_too_large, "the request body exceeds " +
                                           std::to_string(context_.limits.request_body_bytes_max) +
                                           " bytes"});
-    return Outcome::ok;
+    return false;
   }
   if (gathered_bytes_ + bytes.size() > context_.limits.gathered_bytes_max) {
     close(call);
     refuse(id, {Errc::overloaded,
                 "too many request bytes are held for this pipe; the handler has not run"});
-    return Outcome::ok;
+    return false;
   }
   call.body.append(bytes);
   call.counted_bytes += bytes.size();
   gathered_bytes_ += bytes.size();
-  if ((frame.header.flags & frame_flag::end) != 0) submit(call);
-  return Outcome::ok;
+  return true;
 }
 
-void IncomingCalls::submit(Call& call) {
+void IncomingCalls::submit(Call& call, Event&& event) {
   const Ticket ticket{call.id, call.serial};
   call.submitted = true;
-  auto control = context_.target.submit(std::move(call.event), std::move(call.body), origin_,
+  auto control = context_.target.submit(std::move(event), std::move(call.body), origin_,
                                         std::make_shared<Answer>(anchor_, ticket));
   // The target may have answered already, and the slot may even serve another call by now.
   if (Call* open = find(ticket)) open->control = std::move(control);
@@ -187,7 +191,9 @@ IncomingCalls::Outcome IncomingCalls::on_data(const Frame& frame) {
   if (const std::uint32_t credit = call->window.give_back(frame.payload.size())) {
     context_.outbox.push_control(encode_credit(call->id, frame_flag::yours, credit));
   }
-  return gather(*call, frame);
+  if (!gather(*call, frame.payload)) return Outcome::ok;
+  if ((frame.header.flags & frame_flag::end) != 0) submit(*call, std::move(call->event));
+  return Outcome::ok;
 }
 
 IncomingCalls::Outcome IncomingCalls::on_credit(CallId id, std::uint32_t bytes) {
@@ -212,7 +218,7 @@ void IncomingCalls::cancel_all() {
   }
 }
 
-void IncomingCalls::reply(Ticket ticket, ReplyHead head, std::string body) {
+void IncomingCalls::reply(Ticket ticket, ReplyHead&& head, std::string&& body) {
   Call* call = find(ticket);
   if (!call || call->reply) return;
   if (std::string wrong = check(head); !wrong.empty()) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipe/core/flow.h"
@@ -69,11 +70,11 @@ class IncomingCalls final : private SendStream::Listener {
   Call* open(CallId id);
   void close(Call& call);
   void refuse(CallId id, Failure failure);
-  Outcome gather(Call& call, const Frame& frame);
-  void submit(Call& call);
+  bool gather(Call& call, std::string_view bytes);
+  void submit(Call& call, Event&& event);
 
   // What an Answer asks for, on the home thread.
-  void reply(Ticket ticket, ReplyHead head, std::string body);
+  void reply(Ticket ticket, ReplyHead&& head, std::string&& body);
   void begin(Ticket ticket, ReplyHead head);
   void data(Ticket ticket, std::string piece, bool end);
   void fail(Ticket ticket, Failure failure);

@@ -51,8 +51,8 @@ std::shared_ptr<ReplySink> OutgoingCalls::release(Call& call) {
   return std::move(call.sink);
 }
 
-Result<CallTicket> OutgoingCalls::call(const Event& event, std::string body,
-                                       std::shared_ptr<ReplySink> sink, Clock::time_point now) {
+Result<CallTicket> OutgoingCalls::call(const Event& event, std::string&& body,
+                                       std::shared_ptr<ReplySink>&& sink, Clock::time_point now) {
   const std::size_t in_flight_max =
       std::min(limits_.calls_in_flight_max, peer_.calls_in_flight_max);
   if (open_ >= in_flight_max || outbox_.waiting_bytes() >= limits_.outbound_bytes_max) {

@@ -41,7 +41,7 @@ class OutgoingCalls {
 
   /// Queues the call. overloaded when a bound is reached: then the sink hears nothing, and the
   /// handler has not run. The event must have passed check().
-  Result<CallTicket> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
+  Result<CallTicket> call(const Event& event, std::string&& body, std::shared_ptr<ReplySink>&& sink,
                           Clock::time_point now);
 
   /// The caller has left; the sink hears nothing more. Ignored when the call has ended.

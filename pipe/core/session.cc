@@ -298,14 +298,13 @@ bool Session::drained() const {
          !outbox_.has_output() && acknowledged_by_peer_ == outbox_.reliable_frames();
 }
 
-Result<CallTicket> Session::call(const Event& event, std::string body,
-                                 std::shared_ptr<ReplySink> sink, Clock::time_point now) {
+Result<CallTicket> Session::call(const Event& event, std::string&& body,
+                                 std::shared_ptr<ReplySink>&& sink, Clock::time_point now) {
   if (state_ != State::open) return Errc::peer_unavailable;
   if (peer_leaves_ || leaving_) return Errc::draining;
   if (!check(event).empty()) return Errc::malformed_frame;
-  const Result<CallTicket> ticket = outgoing_.call(event, std::move(body), std::move(sink), now);
-  if (ticket) owner_.session_woke();
-  return ticket;
+  owner_.session_woke();  // before the call, whose result then is returned without a copy
+  return outgoing_.call(event, std::move(body), std::move(sink), now);
 }
 
 void Session::cancel(CallTicket ticket) {

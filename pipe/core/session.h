@@ -107,8 +107,9 @@ class Session {
 
   /// Makes a call. Errors, after which the sink hears nothing and no handler has run:
   /// peer_unavailable (not open), draining (the peer is leaving), overloaded, malformed_frame (the
-  /// event breaks a rule of the wire; check() says which).
-  Result<CallTicket> call(const Event& event, std::string body, std::shared_ptr<ReplySink> sink,
+  /// event breaks a rule of the wire; check() says which). After an error `body` and `sink` are as
+  /// they were.
+  Result<CallTicket> call(const Event& event, std::string&& body, std::shared_ptr<ReplySink>&& sink,
                           Clock::time_point now);
   void cancel(CallTicket ticket);
   void consumed(CallTicket ticket, std::size_t bytes);

@@ -28,7 +28,7 @@ class EchoTarget final : public pipe::EventTarget {
   std::shared_ptr<pipe::CallControl> submit(pipe::Event, std::string body, pipe::Origin,
                                             std::shared_ptr<pipe::ReplySink> sink) override {
     pipe::ReplyHead head;
-    head.content_type = "application/json";
+    head.content_type = "text/plain";
     sink->reply(std::move(head), std::move(body));
     return control_;
   }
@@ -77,7 +77,7 @@ class Callers {
     pipe::Event event;
     event.verb = "post";
     event.noun = "echo";
-    event.content_type = "application/json";
+    event.content_type = "text/plain";
     event.request_id = "0123456789abcdef";
     event.deadline = pipe::Clock::time_point::max();
     peer_->submit(std::move(event), body_, {}, std::move(caller));
