@@ -11,6 +11,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "node/report_exception.h"
 #include "pipe/log.h"
 
 namespace rp::client {
@@ -35,15 +36,6 @@ constexpr std::chrono::milliseconds kStayAwayMax{60'000};
 
 // What waiting calls of a client wait for: there is one peer only.
 const std::vector<std::string> kServerKey{"server"};
-
-void report(std::exception_ptr failure) {
-  if (!failure) return;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& e) {
-    log(LogLevel::error, "client", "Dialling ended by an exception", {{"reason", e.what()}});
-  }
-}
 
 /// Cancels `object`'s operation when the time is over; nothing happens once it is destroyed.
 template <class Object>
@@ -76,7 +68,7 @@ Upstream::Upstream(node::Runtime& runtime)
 void Upstream::start() {
   running_ = true;
   asio::co_spawn(thread_.context(), run(), [this](std::exception_ptr failure) {
-    report(failure);
+    node::report_exception("client", failure);
     const std::lock_guard lock(mutex_);
     running_ = false;
     ended_.notify_all();

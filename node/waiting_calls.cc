@@ -6,10 +6,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "node/handed_on_call.h"
+
 namespace rp::node {
 
 /// One waiting event. It leaves the wait exactly once: forwarded, failed or cancelled.
-class WaitingCalls::Call final : public pipe::CallControl,
+class WaitingCalls::Call final : public HandedOnCall,
                                  public std::enable_shared_from_this<WaitingCalls::Call> {
  public:
   Call(std::weak_ptr<WaitingCalls> owner, boost::asio::io_context& context,
@@ -44,15 +46,8 @@ class WaitingCalls::Call final : public pipe::CallControl,
     std::shared_ptr<pipe::ReplySink> sink = take_sink();
     if (!sink) return;
     stop_timer();
-    auto control =
-        target.submit(std::move(event_), std::move(body_), std::move(origin_), std::move(sink));
-    std::unique_lock lock(mutex_);
-    if (!cancelled_) {
-      control_ = std::move(control);
-      return;
-    }
-    lock.unlock();
-    control->cancel();
+    hand_on(
+        target.submit(std::move(event_), std::move(body_), std::move(origin_), std::move(sink)));
   }
 
   void fail(pipe::Errc reason) {
@@ -62,22 +57,7 @@ class WaitingCalls::Call final : public pipe::CallControl,
   void cancel() override {
     leave();
     if (take_sink()) stop_timer();
-    std::shared_ptr<pipe::CallControl> control;
-    {
-      const std::lock_guard lock(mutex_);
-      cancelled_ = true;
-      control = control_;
-    }
-    if (control) control->cancel();
-  }
-
-  void consumed(std::size_t bytes) override {
-    std::shared_ptr<pipe::CallControl> control;
-    {
-      const std::lock_guard lock(mutex_);
-      control = control_;
-    }
-    if (control) control->consumed(bytes);
+    HandedOnCall::cancel();
   }
 
  private:
@@ -110,10 +90,8 @@ class WaitingCalls::Call final : public pipe::CallControl,
   pipe::Event event_;
   std::string body_;
   pipe::Origin origin_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards sink_
   std::shared_ptr<pipe::ReplySink> sink_;
-  std::shared_ptr<pipe::CallControl> control_;
-  bool cancelled_ = false;
 };
 
 std::shared_ptr<WaitingCalls> WaitingCalls::create(boost::asio::io_context& context,

@@ -1,12 +1,13 @@
 #include "server/client_lookup.h"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+
+#include "node/handed_on_call.h"
 
 namespace rp::server {
 namespace {
@@ -56,7 +57,7 @@ bool says_no_such_host(boost::system::error_code ec) {
 }  // namespace
 
 /// An event whose target's name is being resolved; then the event's further way.
-class ClientLookup::ResolvingCall final : public pipe::CallControl,
+class ClientLookup::ResolvingCall final : public node::HandedOnCall,
                                           public std::enable_shared_from_this<ResolvingCall> {
  public:
   ResolvingCall(ClientLookup& lookup, pipe::Event event, std::string body, pipe::Origin origin,
@@ -83,48 +84,23 @@ class ClientLookup::ResolvingCall final : public pipe::CallControl,
     });
   }
 
-  void cancel() override {
-    std::shared_ptr<pipe::CallControl> control;
-    {
-      const std::lock_guard lock(mutex_);
-      cancelled_ = true;
-      control = control_;
-    }
-    if (control) control->cancel();
-  }
-
-  void consumed(std::size_t bytes) override {
-    std::shared_ptr<pipe::CallControl> control;
-    {
-      const std::lock_guard lock(mutex_);
-      control = control_;
-    }
-    if (control) control->consumed(bytes);
-  }
-
  private:
   void resolved(const std::string& host, boost::system::error_code ec,
                 const tcp::resolver::results_type& found) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (cancelled_) return;
+    if (is_cancelled()) return;
+    if (says_no_such_host(ec)) {
+      return sink_->fail(
+          {pipe::Errc::unknown_peer,
+           "no client named '" + host + "' is connected, and no host has that name"});
     }
     if (ec) {
-      if (says_no_such_host(ec)) {
-        return sink_->fail({pipe::Errc::unknown_peer, "no client named '" + host +
-                                                          "' is connected, and no host has that "
-                                                          "name"});
-      }
-      return sink_->fail({pipe::Errc::resolve_failed,
-                          "the name '" + host + "' could not be resolved: " + ec.message()});
+      const std::string why =
+          ec == asio::error::operation_aborted ? "it took too long" : ec.message();
+      return sink_->fail(
+          {pipe::Errc::resolve_failed, "the name '" + host + "' could not be resolved: " + why});
     }
-    auto control = lookup_.submit_to(addresses_of(found), std::move(event_), std::move(body_),
-                                     std::move(origin_), std::move(sink_));
-    std::unique_lock lock(mutex_);
-    control_ = control;
-    const bool cancelled = cancelled_;
-    lock.unlock();
-    if (cancelled) control->cancel();
+    hand_on(lookup_.submit_to(addresses_of(found), std::move(event_), std::move(body_),
+                              std::move(origin_), std::move(sink_)));
   }
 
   ClientLookup& lookup_;
@@ -134,9 +110,6 @@ class ClientLookup::ResolvingCall final : public pipe::CallControl,
   std::string body_;
   pipe::Origin origin_;
   std::shared_ptr<pipe::ReplySink> sink_;
-  std::mutex mutex_;  // guards what follows
-  std::shared_ptr<pipe::CallControl> control_;
-  bool cancelled_ = false;
 };
 
 /// One host as a target.

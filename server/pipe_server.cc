@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "node/report_exception.h"
 #include "pipe/log.h"
 
 namespace rp::server {
@@ -29,16 +30,6 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // After the deadline of a drain, pipes that were told to close get this long to do it.
 constexpr std::chrono::seconds kCloseWait{2};
-
-/// What escapes a coroutine is a bug; it must not pass in silence.
-void report(std::exception_ptr failure) {
-  if (!failure) return;
-  try {
-    std::rethrow_exception(failure);
-  } catch (const std::exception& e) {
-    log(LogLevel::error, "server", "A connection ended by an exception", {{"reason", e.what()}});
-  }
-}
 
 handlers::PluginSet::Peer plugin_peer(const pipe::Origin& origin) {
   return {.name = origin.node, .address = origin.address, .port = origin.port};
@@ -194,7 +185,9 @@ std::string PipeServer::start() {
   }
   export_metrics();
   idle_->count_changed(0);
-  asio::co_spawn(acceptor_->get_executor(), accept_loop(), report);
+  asio::co_spawn(acceptor_->get_executor(), accept_loop(), [](const std::exception_ptr& failure) {
+    node::report_exception("server", failure);
+  });
   return node::to_string(node::HostPort{listen.host, acceptor_->local_endpoint().port()});
 }
 
@@ -239,7 +232,7 @@ void PipeServer::begin(tcp::socket socket, Shelf& shelf) {
   }
   asio::co_spawn(shelf.thread->context(), serve(std::move(socket), shelf),
                  [this](std::exception_ptr failure) {
-                   report(failure);
+                   node::report_exception("server", failure);
                    const std::lock_guard lock(mutex_);
                    --serving_;
                    ended_.notify_all();

@@ -54,3 +54,27 @@ function(rp_test name)
     "endforeach()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels_file})
 endfunction()
+
+# rp_fuzz_target(NAME SOURCE file CORPUS folder LIBRARY lib UNDER_TEST file... LINK lib...
+#                LABELS label...)
+# A fuzz target for LIBRARY, whose committed corpus is replayed by a test with any compiler. With
+# clang and RP_BUILD_FUZZERS there is a libFuzzer program NAME as well:
+#   NAME -max_len=65536 NEW_CORPUS tests/FOLDER/fuzz/TARGET_corpus
+# The library's sources that are UNDER_TEST are compiled into that one, so that the fuzzer follows
+# the edges of their code.
+function(rp_fuzz_target name)
+  cmake_parse_arguments(ARG "" "SOURCE;CORPUS;LIBRARY" "UNDER_TEST;LINK;LABELS" ${ARGN})
+  rp_test(
+    ${name}_replay
+    SOURCES ${ARG_SOURCE} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_test.cc
+    LINK ${ARG_LIBRARY} ${ARG_LINK}
+    LABELS ${ARG_LABELS})
+  target_compile_definitions(${name}_replay
+                             PRIVATE RP_CORPUS="${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS}")
+  if(RP_BUILD_FUZZERS)
+    add_executable(${name} ${ARG_SOURCE} ${ARG_UNDER_TEST})
+    target_link_libraries(${name} PRIVATE rp_options ${ARG_LINK})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  endif()
+endfunction()
