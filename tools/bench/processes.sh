@@ -9,7 +9,7 @@ start() {
   local name=$1
   shift
   : >"$state/$name.out"
-  "${on_core[@]}" "$@" >"$state/$name.out" 2>"$state/$name.log" &
+  "$@" >"$state/$name.out" 2>"$state/$name.log" &
   pids+=($!)
 }
 
@@ -64,7 +64,7 @@ make_identities() {
 
 # start_server_node: sets $pipe_port.
 start_server_node() {
-  start server "$bin/restpipe" server --identity "$state/identity" \
+  start server "${on_core[@]}" "$bin/restpipe" server --identity "$state/identity" \
     --listen 127.0.0.1:0 --rest 127.0.0.1:0
   pipe_port=$(await_output server ' pipe=[^ ]*:([0-9]+)')
 }

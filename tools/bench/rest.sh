@@ -23,7 +23,7 @@ measure_rest() {
 start_nodes() {
   local pipe_port rest
   start_server_node
-  start client "$bin/restpipe" client --identity "$state/identity" \
+  start client "${on_core[@]}" "$bin/restpipe" client --identity "$state/identity" \
     --server "localhost:$pipe_port" --rest 127.0.0.1:0
   rest=$(await_output client ' rest=([^ ,]+)')
   await_answer "http://$rest/readyz"
@@ -41,7 +41,7 @@ start_chain() {
     sed -e "s|@EDGE_PORT@|$edge|; s|@FAR_PORT@|$far|; s|@HELLO_PORT@|$hello|" \
       -e "s|@IDENTITY@|$state/identity|; s|@STATE@|$state/nginx-$name|; s|@USER@|$user|" \
       "tools/bench/nginx/$name.conf" >"$state/nginx-$name/nginx.conf"
-    start "nginx-$name" nginx -p "$state/nginx-$name" -c "$state/nginx-$name/nginx.conf" \
+    start "nginx-$name" "${on_core[@]}" nginx -p "$state/nginx-$name" -c "$state/nginx-$name/nginx.conf" \
       -e stderr -g 'daemon off;'
   done
   chain_url=http://127.0.0.1:$edge/server/time
@@ -63,10 +63,10 @@ show_rest() {
   show_side "nodes-$1" requests_per_s
   show_side "chain-$1" requests_per_s
   if (($1 == 64)); then target=1.8; fi
-  show_ratio "rest_$1: requests/s of the nodes against two nginx" \
-    "$(median "nodes-$1" requests_per_s)" "$(median "chain-$1" requests_per_s)" '>=' "$target"
+  show_goal "rest_$1: requests/s of the nodes against two nginx" \
+    "$(median_ratio "nodes-$1" "chain-$1" requests_per_s)" '>=' "$target"
   if (($1 == 1)); then
-    show_ratio 'rest_1: p50 of the nodes against two nginx' \
-      "$(median nodes-1 p50_us)" "$(median chain-1 p50_us)" '<=' 1.0
+    show_goal 'rest_1: p50 of the nodes against two nginx' \
+      "$(median_ratio nodes-1 chain-1 p50_us)" '<=' 1.0
   fi
 }
