@@ -39,8 +39,11 @@ class Pipe::Call final : public CallControl, public std::enable_shared_from_this
     if (!anchor_->session) {
       return sink->fail({Errc::peer_unavailable, "the pipe is gone; the handler has not run"});
     }
+    // The time serves to say how much is left of a deadline; reading it is a twentieth of a call.
+    const bool timed = event.deadline != Clock::time_point::max();
+    const auto now = timed ? Clock::now() : Clock::time_point();
     const Result<CallTicket> ticket =
-        anchor_->session->call(event, std::move(body), std::move(sink), Clock::now());
+        anchor_->session->call(event, std::move(body), std::move(sink), now);
     if (ticket) {
       ticket_ = *ticket;
       return;
