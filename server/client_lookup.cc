@@ -33,6 +33,16 @@ bool looks_like_ipv4(std::string_view host) {
   return groups == 3 && digits > 0;
 }
 
+/// RFC 6761, section 6.4: names that never resolve, and about which no resolver need be asked.
+bool is_never_a_host(std::string_view host) {
+  return host == "invalid" || host.ends_with(".invalid");
+}
+
+pipe::Failure unknown_host(const std::string& host) {
+  return {pipe::Errc::unknown_peer,
+          "no client named '" + host + "' is connected, and no host has that name"};
+}
+
 class NothingToControl final : public pipe::CallControl {
  public:
   void cancel() override {}
@@ -88,11 +98,7 @@ class ClientLookup::ResolvingCall final : public node::HandedOnCall,
   void resolved(const std::string& host, boost::system::error_code ec,
                 const tcp::resolver::results_type& found) {
     if (is_cancelled()) return;
-    if (says_no_such_host(ec)) {
-      return sink_->fail(
-          {pipe::Errc::unknown_peer,
-           "no client named '" + host + "' is connected, and no host has that name"});
-    }
+    if (says_no_such_host(ec)) return sink_->fail(unknown_host(host));
     if (ec) {
       const std::string why =
           ec == asio::error::operation_aborted ? "it took too long" : ec.message();
@@ -135,6 +141,10 @@ class ClientLookup::Host final : public pipe::EventTarget {
     if (looks_like_ipv4(host_)) {
       return lookup_.submit_to({host_}, std::move(event), std::move(body), std::move(origin),
                                std::move(sink));
+    }
+    if (is_never_a_host(host_)) {
+      sink->fail(unknown_host(host_));
+      return std::make_shared<NothingToControl>();
     }
     auto call = std::make_shared<ResolvingCall>(lookup_, std::move(event), std::move(body),
                                                 std::move(origin), std::move(sink));

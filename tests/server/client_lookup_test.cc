@@ -79,11 +79,18 @@ TEST_F(ClientLookupTest, ANameThatResolvesFindsTheClientAtThatAddress) {
   EXPECT_EQ(answer->replied, "node-a");
 }
 
-TEST_F(ClientLookupTest, ANameThatDoesNotResolveIsUnknown) {
+TEST_F(ClientLookupTest, ANameThatNeverResolvesIsUnknownWithoutAResolver) {
   const auto answer = call("no-such-host.invalid");
+  ASSERT_TRUE(answer->failed);
+  EXPECT_EQ(answer->failed->code, Errc::unknown_peer);
+  EXPECT_NE(answer->failed->detail.find("'no-such-host.invalid'"), std::string::npos);
+}
+
+TEST_F(ClientLookupTest, ANameThatDoesNotResolveFails) {
+  const auto answer = call("no-such-host.localdomain.example");
   run_until([&] { return answer->failed.has_value(); });
   EXPECT_TRUE(answer->failed->code == Errc::unknown_peer ||
-              answer->failed->code == Errc::resolve_failed);  // without any network
+              answer->failed->code == Errc::resolve_failed);  // without any name server
 }
 
 TEST_F(ClientLookupTest, AnAddressWithoutAClientIsWaitedFor) {
