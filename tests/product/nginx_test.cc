@@ -1,3 +1,4 @@
+#include <csignal>
 #include <regex>
 
 #include <gtest/gtest.h>
@@ -21,6 +22,7 @@ class NginxTest : public LabTest {
 
   void TearDown() override {
     if (HasFailure()) std::cerr << "--- nginx ---\n" << read_text(home() / "error.log");
+    stop_nginx();
     LabTest::TearDown();
   }
 
@@ -59,6 +61,13 @@ class NginxTest : public LabTest {
     ASSERT_TRUE(eventually(10s, [&] {
       return through("rpclient.local", "/healthz").status == 200;
     })) << nginx_->err();
+  }
+
+  /// Asked, not killed: its workers would outlive it.
+  void stop_nginx() {
+    if (!nginx_) return;
+    nginx_->signal(SIGTERM);
+    EXPECT_TRUE(nginx_->wait(10s)) << "nginx does not end";
   }
 
   std::string front() const { return (home() / "front.sock").string(); }
