@@ -2,9 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
-
-#include <boost/system/result.hpp>
 
 namespace rp::rest {
 
@@ -18,11 +15,7 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
-/// "127.0.0.1:8989", "[::1]:0", "localhost:80" or "unix:/run/x.sock". The error is a sentence that
-/// names the text and what is accepted.
-boost::system::result<Endpoint, std::string> parse_endpoint(std::string_view text);
-
-/// The form that parse_endpoint() takes.
+/// "127.0.0.1:8989", "[::1]:0" or "unix:/run/x.sock": the form in which settings name it.
 std::string to_string(const Endpoint& endpoint);
 
 }  // namespace rp::rest
