@@ -8,7 +8,7 @@
 namespace rp::node {
 namespace {
 
-bool is_name(std::string_view name, bool colon_allowed) {
+[[maybe_unused]] bool is_name(std::string_view name, bool colon_allowed) {
   const auto letter = [&](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
            (colon_allowed && c == ':');
