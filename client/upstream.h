@@ -71,7 +71,7 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   bool opened_ = false;             // its HELLO has come
   handlers::PluginSet::Peer peer_;  // the server of the last pipe, as plugins know it
   pipe::Clock::time_point attempt_at_;
-  bool server_leaves_ = false;  // it said so: the end of its pipe is no error
+  bool server_leaves_ = false;              // it said so: the end of its pipe is no error
   std::chrono::milliseconds stay_away_{0};  // as the last server asked
   std::uint64_t failures_ = 0;              // since the last success
   std::optional<std::chrono::system_clock::time_point> first_failure_;

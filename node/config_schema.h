@@ -75,11 +75,10 @@ struct StaleCrl {
 };
 }  // namespace kind
 
-using Kind =
-    std::variant<kind::NodeName, kind::Path, kind::IdentityFile, kind::Paths, kind::Address,
-                 kind::Addresses, kind::RestEndpoints, kind::OptionalAddress, kind::Words,
-                 kind::Duration, kind::Bytes, kind::Count, kind::Mode, kind::Level, kind::Format,
-                 kind::StaleCrl>;
+using Kind = std::variant<kind::NodeName, kind::Path, kind::IdentityFile, kind::Paths,
+                          kind::Address, kind::Addresses, kind::RestEndpoints,
+                          kind::OptionalAddress, kind::Words, kind::Duration, kind::Bytes,
+                          kind::Count, kind::Mode, kind::Level, kind::Format, kind::StaleCrl>;
 
 enum class Applies { both, server, client };
 

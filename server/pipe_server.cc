@@ -102,7 +102,6 @@ class PipeServer::Connection final : private pipe::PipeOwner {
           {.pipe = number_,
            .origin = pipe.peer(),
            .target = target,
-           .connected_at = std::chrono::system_clock::now(),
            .close = [shelf = &shelf_, n = number_](Errc why) { close_later(*shelf, n, why); }});
       auto& plugins = server_.runtime_.plugins();
       const std::size_t count = server_.registry_.size();

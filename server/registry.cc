@@ -60,16 +60,4 @@ std::size_t Registry::size() const {
   return clients_.size();
 }
 
-std::vector<Registry::Client> Registry::clients() const {
-  std::vector<Client> all;
-  {
-    const std::lock_guard lock(mutex_);
-    all.reserve(clients_.size());
-    for (const auto& [name, client] : clients_) all.push_back(client);
-  }
-  std::sort(all.begin(), all.end(),
-            [](const Client& a, const Client& b) { return a.origin.node < b.origin.node; });
-  return all;
-}
-
 }  // namespace rp::server

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,7 +24,6 @@ class Registry {
     std::uint64_t pipe = 0;  ///< number of the pipe, never used twice
     pipe::Origin origin;     ///< identity and address
     std::shared_ptr<pipe::EventTarget> target;
-    std::chrono::system_clock::time_point connected_at;
     std::function<void(pipe::Errc)> close;  ///< ends the pipe, from any thread
   };
 
@@ -48,7 +46,6 @@ class Registry {
   bool is_known(const std::string& node) const;
 
   std::size_t size() const;
-  std::vector<Client> clients() const;  ///< sorted by name
 
  private:
   /// Names remembered after their pipes have gone; beyond it an unknown name is just unknown.

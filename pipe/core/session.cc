@@ -19,7 +19,6 @@ constexpr std::chrono::milliseconds kAckDelay{100};
 Session::Session(Options options, EventTarget& target, HomeThread& home, SessionOwner& owner,
                  Clock::time_point now)
     : options_(std::move(options)),
-      home_(home),
       owner_(owner),
       now_(now),
       incoming_({.limits = options_.limits,

@@ -145,7 +145,6 @@ class Session {
   Clock::time_point dead_at() const;
 
   const Options options_;
-  HomeThread& home_;
   SessionOwner& owner_;
   State state_ = State::greeting;
   Clock::time_point now_;  // of the call that is being handled

@@ -135,10 +135,9 @@ TEST_F(ConfigTest, KeepsNumbersInTheirRange) {
 TEST_F(ConfigTest, NamesBothSidesOfAContradiction) {
   file_holds("[reconnect]\nbase = 8");
   sources_.flags["reconnect.cap"] = {"3"};
-  EXPECT_THAT(
-      problems(Role::client),
-      ElementsAre(AllOf(HasSubstr("--reconnect-cap: reconnect.cap (3s)"),
-                        HasSubstr("reconnect.base (8s, "), HasSubstr("node.toml:2:1)"))));
+  EXPECT_THAT(problems(Role::client),
+              ElementsAre(AllOf(HasSubstr("--reconnect-cap: reconnect.cap (3s)"),
+                                HasSubstr("reconnect.base (8s, "), HasSubstr("node.toml:2:1)"))));
 
   sources_ = {};
   sources_.flags["reconnect.base"] = {"6"};

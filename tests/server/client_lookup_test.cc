@@ -21,7 +21,6 @@ class ClientLookupTest : public testing::Test {
     registry_.add({.pipe = pipe,
                    .origin = {.node = name, .address = address, .port = 4000},
                    .target = target,
-                   .connected_at = {},
                    .close = {}});
     waiting_->forward({name, address}, *target);
   }
