@@ -203,7 +203,7 @@ Answer Call::write(std::string_view piece, std::chrono::milliseconds wait) {
   do {
     if (waits) {
       room_or_done_.wait_until(lock, until, [this] {
-        return phase_ == Phase::done || unconsumed_ < kStreamWindowBytes;
+        return phase_ == Phase::done || unconsumed_ < pipe::kStreamWindowBytes;
       });
     }
     const auto answer = write_piece(lock, piece.substr(0, kPieceBytesMax));
@@ -216,7 +216,7 @@ Answer Call::write(std::string_view piece, std::chrono::milliseconds wait) {
 Answer Call::write_piece(Lock& lock, std::string_view piece) {
   if (const auto no = refusal(Phase::streaming)) return *no;
   if (piece.empty()) return Answer::ok;
-  if (unconsumed_ >= kStreamWindowBytes) return Answer::would_block;
+  if (unconsumed_ >= pipe::kStreamWindowBytes) return Answer::would_block;
   unconsumed_ += piece.size();
   in_sink_ = true;
   const auto sink = sink_;
@@ -289,9 +289,9 @@ void Call::cancel() { end_unanswered(std::nullopt); }
 
 void Call::consumed(std::size_t bytes) {
   Lock lock(mutex_);
-  const bool was_full = unconsumed_ >= kStreamWindowBytes;
+  const bool was_full = unconsumed_ >= pipe::kStreamWindowBytes;
   unconsumed_ -= std::min(unconsumed_, bytes);
-  if (!was_full || unconsumed_ >= kStreamWindowBytes) return;
+  if (!was_full || unconsumed_ >= pipe::kStreamWindowBytes) return;
   lock.unlock();
   room_or_done_.notify_all();
   writable_.fire();
@@ -315,7 +315,7 @@ void Call::on_writable(std::function<void()> callback) {
   if (!callback) return writable_.clear();
   writable_.set(std::move(callback));
   Lock lock(mutex_);
-  const bool now = phase_ == Phase::done || unconsumed_ < kStreamWindowBytes;
+  const bool now = phase_ == Phase::done || unconsumed_ < pipe::kStreamWindowBytes;
   lock.unlock();
   if (now) writable_.fire();
 }

@@ -73,7 +73,7 @@ class Responder final {
   /// An answer in pieces. Needs Flags::streaming.
   Answer begin(pipe::ReplyHead head);
 
-  /// Hands a piece on. At most kStreamWindowBytes wait un-consumed; when they do, waits up to
+  /// Hands a piece on. At most pipe::kStreamWindowBytes wait un-consumed; when they do, waits up to
   /// `wait` (never wait on an I/O thread), then says would_block. Without a wait, a piece is taken
   /// whole or not at all and has at most kPieceBytesMax. A wait that runs out leaves an unknown
   /// part of the piece written.
@@ -96,10 +96,6 @@ class Responder final {
  private:
   std::shared_ptr<Call> call_;
 };
-
-/// What a stream may hold that its consumer has not taken: enough to fill a pipe of 100 ms at
-/// 20 Mbit/s, little enough that a thousand stalled streams stay at 256 MiB.
-constexpr std::size_t kStreamWindowBytes = std::size_t{256} * 1024;
 
 /// The largest piece that reaches a sink; longer ones are cut.
 constexpr std::size_t kPieceBytesMax = std::size_t{64} * 1024;

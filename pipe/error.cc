@@ -59,6 +59,14 @@ Words words(Errc e) noexcept {
       return {"revoked", "the peer's certificate has been revoked"};
     case Errc::stopped:
       return {"stopped", "this node is shutting down"};
+    case Errc::forbidden:
+      return {"forbidden", "the policy of that node does not allow the call"};
+    case Errc::key_in_use:
+      return {"key_in_use", "a request with this Idempotency-Key is still running"};
+    case Errc::key_reused:
+      return {"key_reused", "this Idempotency-Key was used for another request"};
+    case Errc::handler_crashed:
+      return {"handler_crashed", "the handler's process ended before it had answered"};
   }
   return {"unknown", "unknown error"};
 }

@@ -42,6 +42,10 @@ enum class Errc {
   handler_failed = 22,     ///< the handler broke off after its reply had begun
   revoked = 23,            ///< the peer's certificate has been revoked
   stopped = 24,            ///< this node is shutting down
+  forbidden = 25,          ///< the policy of the node that was asked refuses; nothing ran
+  key_in_use = 26,         ///< a request with the same idempotency key is still running
+  key_reused = 27,         ///< the idempotency key came before with another request
+  handler_crashed = 28,    ///< the process of the handler ended before it had answered
 };
 
 /// Stable word for logs, metrics and problem documents, for example "frame_too_large".

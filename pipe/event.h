@@ -37,6 +37,16 @@ struct Event {
   Headers headers;           ///< the request headers that the front-end chose to forward
   std::string request_id;    ///< joins the log lines of both nodes; never empty inside a node
   Clock::time_point deadline = Clock::time_point::max();  ///< travels as time left
+
+  std::string target;  ///< "" for the node that receives the event; else the client that a server
+                       ///< passes it on to, or "*" for all of them
+  std::string caller;  ///< on whose behalf a server passes the event on; "" for its own
+
+  /// The body comes through CallControl::body_data() and body_end(); submit() is given an empty
+  /// one.
+  bool body_follows = false;
+  std::optional<std::uint64_t> body_bytes = std::nullopt;  ///< its whole length, where it follows
+                                                           ///< and the caller knows it
 };
 
 /// The head of a handler's answer.
@@ -46,11 +56,18 @@ struct ReplyHead {
   Headers headers;           ///< further response headers that the handler chose
   std::optional<std::uint64_t> body_bytes = std::nullopt;  ///< the whole body's length, where a
                                                            ///< streamed reply knows it beforehand
+  /// Where the time went on the node whose handler answered, up to the beginning of the answer.
+  std::chrono::microseconds queued{0};   ///< between the event's arrival and the handler's start
+  std::chrono::microseconds handled{0};  ///< between the handler's start and its answer
 };
 
 /// Codes that the dispatcher itself answers with; a handler's own codes are free.
 constexpr std::uint32_t kCodeNoSuchMethod = 255;
 constexpr std::uint32_t kCodeException = 251;
+
+/// What a body that follows may hold un-consumed, in either direction: enough to fill a pipe of
+/// 100 ms at 20 Mbit/s, little enough that a thousand stalled streams stay at 256 MiB.
+constexpr std::size_t kStreamWindowBytes = std::size_t{256} * 1024;
 
 /// Where the answer to one event goes.
 ///
@@ -72,6 +89,11 @@ class ReplySink {
   virtual void end() = 0;
 
   virtual void fail(Failure failure) = 0;
+
+  /// `bytes` of the request's body, given to CallControl::body_data(), are out of the target's
+  /// hands; as many may follow. Comes from any thread, also while another member runs. After the
+  /// answer is complete, or has failed, nothing more of the body is wanted.
+  virtual void body_consumed(std::size_t /*bytes*/) {}
 };
 
 /// The caller's hand on an event that it submitted. Safe from any thread, at any time, also after
@@ -86,11 +108,19 @@ class CallControl {
 
   /// `bytes` of streamed reply body are out of the sink's hands; the producer may send as many.
   virtual void consumed(std::size_t bytes) = 0;
+
+  /// The body of an event with Event::body_follows: any number of body_data(), then body_end().
+  /// From one thread at a time, after submit() has returned. The caller keeps at most
+  /// kStreamWindowBytes un-consumed: ReplySink::body_consumed() asks for more. A body that breaks
+  /// off is a cancel(). Ignored once the answer is complete.
+  virtual void body_data(std::string /*piece*/) {}
+  virtual void body_end() {}
 };
 
 /// Who sent an event: the verified identity and the address it came from.
 struct Origin {
-  std::string node;     ///< identity from the certificate; "" for the local REST front-end
+  std::string node;     ///< identity from the certificate, the caller's where a server passed its
+                        ///< event on; "" for the local REST front-end
   std::string address;  ///< textual IP address, or "unix"
   std::uint16_t port = 0;
 };

@@ -28,6 +28,12 @@ Mapping mapping_of(Errc code) {
       return {404, false, false};
     case Errc::ambiguous_peer:
       return {409, false, false};
+    case Errc::forbidden:
+      return {403, false, false};
+    case Errc::key_in_use:
+      return {409, true, true};
+    case Errc::key_reused:
+      return {422, false, false};
     case Errc::body_too_large:
     case Errc::frame_too_large:
       return {413, false, false};
@@ -50,6 +56,7 @@ Mapping mapping_of(Errc code) {
     case Errc::replaced:
     case Errc::revoked:
     case Errc::handler_failed:
+    case Errc::handler_crashed:
     case Errc::unknown_frame_type:
     case Errc::malformed_frame:
     case Errc::protocol_violation:

@@ -23,6 +23,9 @@ constexpr std::uint32_t content_type = 4;
 constexpr std::uint32_t headers = 5;
 constexpr std::uint32_t request_id = 6;
 constexpr std::uint32_t timeout_ms = 7;
+constexpr std::uint32_t target = 8;
+constexpr std::uint32_t caller = 9;
+constexpr std::uint32_t body_bytes = 10;
 }  // namespace call_field
 namespace reply_field {
 constexpr std::uint32_t code = 1;
@@ -30,6 +33,8 @@ constexpr std::uint32_t content_type = 2;
 constexpr std::uint32_t headers = 3;
 constexpr std::uint32_t body_bytes = 4;
 constexpr std::uint32_t error = 5;
+constexpr std::uint32_t queued_us = 6;
+constexpr std::uint32_t handled_us = 7;
 }  // namespace reply_field
 namespace error_field {
 constexpr std::uint32_t code = 1;
@@ -37,7 +42,7 @@ constexpr std::uint32_t detail = 2;
 }  // namespace error_field
 
 // More than the fields of a head take beside their own bytes and the headers.
-constexpr std::size_t kFieldsOverheadBytes = 8 * FieldWriter::kOverheadBytes;
+constexpr std::size_t kFieldsOverheadBytes = 12 * FieldWriter::kOverheadBytes;
 
 /// At least what the headers take in a head.
 std::size_t headers_bytes(const Headers& headers) {
@@ -108,12 +113,19 @@ Clock::time_point deadline_from(std::uint64_t timeout_ms, Clock::time_point now)
   return now + std::chrono::milliseconds(timeout_ms);
 }
 
+std::chrono::microseconds microseconds_from(std::uint64_t count) {
+  constexpr std::uint64_t kMost = 315'360'000'000'000;  // ten years, as above
+  return std::chrono::microseconds(std::min(count, kMost));
+}
+
 CallFields fields_of(const Event& event) {
   return {.verb = event.verb,
           .noun = event.noun,
           .query = event.query,
           .content_type = event.content_type,
-          .request_id = event.request_id};
+          .request_id = event.request_id,
+          .target = event.target,
+          .caller = event.caller};
 }
 
 /// An Error inside a reply; one that comes twice is merged, as protobuf merges.
@@ -143,7 +155,8 @@ std::string check(const Event& event) {
   if (const char* wrong = wrong_in_call(fields_of(event))) return wrong;
   if (const char* wrong = wrong_in_headers(event.headers)) return wrong;
   const std::size_t bytes = event.noun.size() + event.query.size() + event.content_type.size() +
-                            event.request_id.size() + headers_bytes(event.headers) + 64;
+                            event.request_id.size() + event.target.size() + event.caller.size() +
+                            headers_bytes(event.headers) + kFieldsOverheadBytes;
   if (bytes > Limits::kHeadBytesMax) return "path, query and headers together exceed 64 KiB";
   return {};
 }
@@ -151,7 +164,8 @@ std::string check(const Event& event) {
 std::string check(const ReplyHead& head) {
   if (const char* wrong = wrong_in_reply(head.content_type)) return wrong;
   if (const char* wrong = wrong_in_headers(head.headers)) return wrong;
-  if (headers_bytes(head.headers) + head.content_type.size() + 64 > Limits::kHeadBytesMax) {
+  if (headers_bytes(head.headers) + head.content_type.size() + kFieldsOverheadBytes >
+      Limits::kHeadBytesMax) {
     return "the headers together exceed 64 KiB";
   }
   return {};
@@ -161,6 +175,7 @@ void append_call(const Event& event, std::string_view body, bool end, CallId cal
                  Clock::time_point now, std::string& out) {
   const std::size_t bytes_max = event.verb.size() + event.noun.size() + event.query.size() +
                                 event.content_type.size() + event.request_id.size() +
+                                event.target.size() + event.caller.size() +
                                 headers_bytes(event.headers) + kFieldsOverheadBytes;
   const auto write = [&](FieldWriter& fields) {
     fields.bytes(call_field::verb, event.verb);
@@ -170,6 +185,9 @@ void append_call(const Event& event, std::string_view body, bool end, CallId cal
     write_headers(call_field::headers, event.headers, fields);
     fields.bytes(call_field::request_id, event.request_id);
     fields.varint(call_field::timeout_ms, time_left_ms(event.deadline, now));
+    fields.bytes(call_field::target, event.target);
+    fields.bytes(call_field::caller, event.caller);
+    if (event.body_bytes) fields.present_varint(call_field::body_bytes, *event.body_bytes);
   };
   append_frame(frame_header(FrameType::call, end, call), bytes_max, write, body, out);
 }
@@ -183,6 +201,8 @@ void append_reply(const ReplyHead& head, std::string_view body, bool end, CallId
     fields.bytes(reply_field::content_type, head.content_type);
     write_headers(reply_field::headers, head.headers, fields);
     if (head.body_bytes) fields.present_varint(reply_field::body_bytes, *head.body_bytes);
+    fields.varint(reply_field::queued_us, static_cast<std::uint64_t>(head.queued.count()));
+    fields.varint(reply_field::handled_us, static_cast<std::uint64_t>(head.handled.count()));
   };
   append_frame(frame_header(FrameType::reply, end, call), bytes_max, write, body, out);
 }
@@ -205,6 +225,7 @@ Result<Event> decode_call(std::string_view head, Clock::time_point now) {
   CallFields call;
   Headers headers;
   std::uint64_t timeout_ms = 0;
+  std::optional<std::uint64_t> body_bytes;
   FieldReader fields(head);
   while (fields.next()) {
     switch (fields.tag()) {
@@ -229,6 +250,15 @@ Result<Event> decode_call(std::string_view head, Clock::time_point now) {
       case varint_field(call_field::timeout_ms):
         timeout_ms = fields.varint();
         break;
+      case bytes_field(call_field::target):
+        call.target = fields.bytes();
+        break;
+      case bytes_field(call_field::caller):
+        call.caller = fields.bytes();
+        break;
+      case varint_field(call_field::body_bytes):
+        body_bytes = fields.varint();
+        break;
       default:
         break;
     }
@@ -242,7 +272,10 @@ Result<Event> decode_call(std::string_view head, Clock::time_point now) {
                .content_type = std::string(call.content_type),
                .headers = std::move(headers),
                .request_id = std::string(call.request_id),
-               .deadline = deadline_from(timeout_ms, now)};
+               .deadline = deadline_from(timeout_ms, now),
+               .target = std::string(call.target),
+               .caller = std::string(call.caller),
+               .body_bytes = body_bytes};
 }
 
 Result<DecodedReply> decode_reply(std::string_view head) {
@@ -263,6 +296,12 @@ Result<DecodedReply> decode_reply(std::string_view head) {
         break;
       case varint_field(reply_field::body_bytes):
         reply.head.body_bytes = fields.varint();
+        break;
+      case varint_field(reply_field::queued_us):
+        reply.head.queued = microseconds_from(fields.varint());
+        break;
+      case varint_field(reply_field::handled_us):
+        reply.head.handled = microseconds_from(fields.varint());
         break;
       case bytes_field(reply_field::error):
         reply.failed = true;

@@ -13,6 +13,7 @@ constexpr std::size_t kNounBytesMax = 16 * 1024;
 constexpr std::size_t kQueryBytesMax = 16 * 1024;
 constexpr std::size_t kContentTypeBytesMax = 1024;
 constexpr std::size_t kRequestIdBytesMax = 128;
+constexpr std::size_t kNodeBytesMax = 253;
 constexpr std::size_t kHeaderNameBytesMax = 128;
 constexpr std::size_t kHeaderValueBytesMax = 8192;
 
@@ -119,6 +120,11 @@ const char* wrong_in_call(const CallFields& fields) noexcept {
   if (const char* wrong = wrong_in_reply(fields.content_type)) return wrong;
   if (fields.request_id.size() > kRequestIdBytesMax || holds(fields.request_id, kNotVisible)) {
     return "the request id is not visible ASCII of at most 128 bytes";
+  }
+  for (const std::string_view name : {fields.target, fields.caller}) {
+    if (name.size() > kNodeBytesMax || holds(name, kNotVisible)) {
+      return "a node's name is not visible ASCII of at most 253 bytes";
+    }
   }
   return nullptr;
 }

@@ -18,6 +18,8 @@ struct CallFields {
   std::string_view query;
   std::string_view content_type;
   std::string_view request_id;
+  std::string_view target;
+  std::string_view caller;
 };
 
 // Each says what is wrong, in a sentence that names the field and the rule; null if nothing.

@@ -75,7 +75,7 @@ TEST_F(SdkTest, StreamsWithoutEverWaiting) {
   while (!asked->done()) {
     ASSERT_TRUE(asked->wait_bytes(consumed + 1));
     const auto arrived = asked->body().size();
-    ASSERT_LE(arrived - consumed, kStreamWindowBytes + kPieceBytesMax);
+    ASSERT_LE(arrived - consumed, pipe::kStreamWindowBytes + kPieceBytesMax);
     asked.control->consumed(arrived - consumed);
     consumed = arrived;
   }

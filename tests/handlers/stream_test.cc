@@ -84,18 +84,18 @@ TEST_F(StreamTest, HoldsNoMoreThanTheWindowUnconsumed) {
   const auto asked = run(kStreaming, [](const Invocation&, Responder& responder) {
     responder.begin({});
     EXPECT_EQ(responder.write(kPiece + "x"), Answer::invalid) << "too large to take without a wait";
-    for (std::size_t sent = 0; sent < kStreamWindowBytes; sent += kPiece.size()) {
+    for (std::size_t sent = 0; sent < pipe::kStreamWindowBytes; sent += kPiece.size()) {
       EXPECT_EQ(responder.write(kPiece), Answer::ok);
     }
     EXPECT_EQ(responder.write("x"), Answer::would_block);
     EXPECT_EQ(responder.write("x", 5ms), Answer::would_block);
     responder.end();
   });
-  EXPECT_EQ(asked->body().size(), kStreamWindowBytes);
+  EXPECT_EQ(asked->body().size(), pipe::kStreamWindowBytes);
 }
 
 TEST_F(StreamTest, ABlockingWriteOfAnySizeWaitsForTheConsumer) {
-  constexpr std::size_t kTotal = 3 * kStreamWindowBytes + 17;
+  constexpr std::size_t kTotal = 3 * pipe::kStreamWindowBytes + 17;
   const auto asked = run(kBlockingStream, [](const Invocation&, Responder& responder) {
     responder.begin({});
     EXPECT_EQ(responder.write(std::string(kTotal, 'x'), kLongWait), Answer::ok);
@@ -105,7 +105,7 @@ TEST_F(StreamTest, ABlockingWriteOfAnySizeWaitsForTheConsumer) {
   while (consumed < kTotal) {
     ASSERT_TRUE(asked->wait_bytes(std::min(consumed + 1, kTotal)));
     const auto arrived = asked->body().size();
-    ASSERT_LE(arrived - consumed, kStreamWindowBytes + kPieceBytesMax);
+    ASSERT_LE(arrived - consumed, pipe::kStreamWindowBytes + kPieceBytesMax);
     asked.control->consumed(arrived - consumed);
     consumed = arrived;
   }
@@ -117,9 +117,9 @@ TEST_F(StreamTest, CancelWakesABlockedWriter) {
   std::promise<Answer> answer;
   const auto asked = run(kBlockingStream, [&](const Invocation&, Responder& responder) {
     responder.begin({});
-    answer.set_value(responder.write(std::string(2 * kStreamWindowBytes, 'x'), kLongWait));
+    answer.set_value(responder.write(std::string(2 * pipe::kStreamWindowBytes, 'x'), kLongWait));
   });
-  ASSERT_TRUE(asked->wait_bytes(kStreamWindowBytes));
+  ASSERT_TRUE(asked->wait_bytes(pipe::kStreamWindowBytes));
   asked.control->cancel();
   EXPECT_EQ(answer.get_future().get(), Answer::gone);
   EXPECT_FALSE(asked->done());
@@ -129,7 +129,8 @@ TEST_F(StreamTest, CancelWakesABlockedWriter) {
 TEST_F(StreamTest, TheDeadlineEndsAStream) {
   dispatcher_.add("get", "stream", kBlockingStream, [](const Invocation&, Responder& responder) {
     responder.begin({});
-    EXPECT_EQ(responder.write(std::string(2 * kStreamWindowBytes, 'x'), kLongWait), Answer::gone);
+    EXPECT_EQ(responder.write(std::string(2 * pipe::kStreamWindowBytes, 'x'), kLongWait),
+              Answer::gone);
   });
   auto event = make_event("get", "stream");
   event.deadline = pipe::Clock::now() + 50ms;
@@ -154,7 +155,7 @@ TEST_F(StreamTest, TellsWhenThereIsRoomAgain) {
   asked.control->consumed(1);
   EXPECT_EQ(told, 1);
   EXPECT_EQ(responder.write("x"), Answer::ok);
-  asked.control->consumed(kStreamWindowBytes);
+  asked.control->consumed(pipe::kStreamWindowBytes);
   EXPECT_EQ(told, 1) << "once for each time that it was asked for";
   responder.on_writable([&] { ++told; });
   EXPECT_EQ(told, 2) << "there is room already";
@@ -162,7 +163,7 @@ TEST_F(StreamTest, TellsWhenThereIsRoomAgain) {
   }
   responder.on_writable([&] { ++told; });
   responder.on_writable(nullptr);
-  asked.control->consumed(kStreamWindowBytes);
+  asked.control->consumed(pipe::kStreamWindowBytes);
   EXPECT_EQ(told, 2) << "it was taken back";
   responder.on_writable([&] { responder.end(); });
   EXPECT_TRUE(asked->done());
@@ -210,7 +211,7 @@ TEST_F(StreamTest, SurvivesDeadlinesThatFallIntoTheMiddleOfWriting) {
     auto event = make_event("get", "stream");
     event.deadline = pipe::Clock::now() + std::chrono::microseconds(50 * i);
     const auto asked = ask(dispatcher_, std::move(event));
-    while (!asked->done()) asked.control->consumed(kStreamWindowBytes);
+    while (!asked->done()) asked.control->consumed(pipe::kStreamWindowBytes);
     EXPECT_EQ(asked->error(), Errc::deadline_exceeded);
   }
 }
