@@ -59,6 +59,9 @@ struct ReplyHead {
   /// Where the time went on the node whose handler answered, up to the beginning of the answer.
   std::chrono::microseconds queued{0};   ///< between the event's arrival and the handler's start
   std::chrono::microseconds handled{0};  ///< between the handler's start and its answer
+  /// Of answers that stand for an HTTP response, from a proxied application or a file: its status,
+  /// 200 to 599, which the REST front-end passes on. 0 for all others; they are HTTP 200.
+  std::uint16_t http_status = 0;
 };
 
 /// Codes that the dispatcher itself answers with; a handler's own codes are free.

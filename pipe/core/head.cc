@@ -35,6 +35,7 @@ constexpr std::uint32_t body_bytes = 4;
 constexpr std::uint32_t error = 5;
 constexpr std::uint32_t queued_us = 6;
 constexpr std::uint32_t handled_us = 7;
+constexpr std::uint32_t http_status = 8;
 }  // namespace reply_field
 namespace error_field {
 constexpr std::uint32_t code = 1;
@@ -163,6 +164,7 @@ std::string check(const Event& event) {
 
 std::string check(const ReplyHead& head) {
   if (const char* wrong = wrong_in_reply(head.content_type)) return wrong;
+  if (const char* wrong = wrong_in_http_status(head.http_status)) return wrong;
   if (const char* wrong = wrong_in_headers(head.headers)) return wrong;
   if (headers_bytes(head.headers) + head.content_type.size() + kFieldsOverheadBytes >
       Limits::kHeadBytesMax) {
@@ -203,6 +205,7 @@ void append_reply(const ReplyHead& head, std::string_view body, bool end, CallId
     if (head.body_bytes) fields.present_varint(reply_field::body_bytes, *head.body_bytes);
     fields.varint(reply_field::queued_us, static_cast<std::uint64_t>(head.queued.count()));
     fields.varint(reply_field::handled_us, static_cast<std::uint64_t>(head.handled.count()));
+    fields.varint(reply_field::http_status, head.http_status);
   };
   append_frame(frame_header(FrameType::reply, end, call), bytes_max, write, body, out);
 }
@@ -281,6 +284,7 @@ Result<Event> decode_call(std::string_view head, Clock::time_point now) {
 Result<DecodedReply> decode_reply(std::string_view head) {
   DecodedReply reply;
   std::string_view content_type;
+  std::uint32_t http_status = 0;
   ErrorFields error;
   FieldReader fields(head);
   while (fields.next()) {
@@ -303,6 +307,9 @@ Result<DecodedReply> decode_reply(std::string_view head) {
       case varint_field(reply_field::handled_us):
         reply.head.handled = microseconds_from(fields.varint());
         break;
+      case varint_field(reply_field::http_status):
+        http_status = static_cast<std::uint32_t>(fields.varint());
+        break;
       case bytes_field(reply_field::error):
         reply.failed = true;
         if (!error.read(fields.bytes())) return Errc::malformed_frame;
@@ -311,7 +318,7 @@ Result<DecodedReply> decode_reply(std::string_view head) {
         break;
     }
   }
-  if (!fields.well_formed() || wrong_in_reply(content_type) ||
+  if (!fields.well_formed() || wrong_in_reply(content_type) || wrong_in_http_status(http_status) ||
       wrong_in_headers(reply.head.headers) || (reply.failed && !error.valid())) {
     return Errc::malformed_frame;
   }
@@ -320,6 +327,7 @@ Result<DecodedReply> decode_reply(std::string_view head) {
     reply.error = {static_cast<Errc>(error.code), std::string(error.detail)};
   } else {
     reply.head.content_type = content_type;
+    reply.head.http_status = static_cast<std::uint16_t>(http_status);
   }
   return reply;
 }

@@ -134,6 +134,11 @@ const char* wrong_in_reply(std::string_view content_type) noexcept {
   return "the content type holds control bytes or exceeds 1024 bytes";
 }
 
+const char* wrong_in_http_status(std::uint32_t status) noexcept {
+  if (status == 0 || (status >= 200 && status <= 599)) return nullptr;
+  return "the HTTP status is not between 200 and 599";
+}
+
 const char* wrong_in_headers(const Headers& headers) noexcept {
   if (headers.size() > kHeadersMax) return "there are more than 64 headers";
   for (const Header& header : headers) {

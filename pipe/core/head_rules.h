@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "pipe/event.h"
@@ -25,6 +26,7 @@ struct CallFields {
 // Each says what is wrong, in a sentence that names the field and the rule; null if nothing.
 const char* wrong_in_call(const CallFields& fields) noexcept;
 const char* wrong_in_reply(std::string_view content_type) noexcept;
+const char* wrong_in_http_status(std::uint32_t status) noexcept;
 const char* wrong_in_headers(const Headers& headers) noexcept;
 
 }  // namespace rp::pipe

@@ -107,6 +107,7 @@ class HeadsTest : public ::testing::Test {
     m.set_code(static_cast<std::uint32_t>(random_() >> below(64)));
     m.set_content_type(text(200));
     if (below(2) == 0) m.set_body_bytes(random_() >> below(64));
+    if (below(2) == 0) m.set_http_status(static_cast<std::uint32_t>(200 + below(400)));
     if (below(4) == 0) {
       m.mutable_error()->set_code(static_cast<std::uint32_t>(1 + below(0xffff)));
       m.mutable_error()->set_detail(text(300));
@@ -194,6 +195,7 @@ void expect_same(const DecodedReply& reply, const v1::ReplyHead& m) {
   EXPECT_EQ(reply.head.content_type, m.content_type());
   EXPECT_EQ(reply.head.body_bytes.has_value(), m.has_body_bytes());
   EXPECT_EQ(reply.head.body_bytes.value_or(0), m.body_bytes());
+  EXPECT_EQ(reply.head.http_status, m.http_status());
 }
 
 constexpr int kRounds = 20'000;

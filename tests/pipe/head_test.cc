@@ -250,6 +250,7 @@ TEST(ReplyHeadTest, CarriesEveryField) {
   sent.content_type = "text/plain; charset=utf-8";
   sent.headers = {{"etag", "\"1\""}};
   sent.body_bytes = 0;
+  sent.http_status = 404;
   const test::SentFrame frame = reply_frame(sent, "", false);
   EXPECT_EQ(frame.type(), FrameType::reply);
   EXPECT_EQ(frame.header.flags, 0);
@@ -260,6 +261,7 @@ TEST(ReplyHeadTest, CarriesEveryField) {
   EXPECT_EQ(got->head.content_type, sent.content_type);
   EXPECT_EQ(got->head.headers, sent.headers);
   EXPECT_EQ(got->head.body_bytes, std::optional<std::uint64_t>(0));
+  EXPECT_EQ(got->head.http_status, 404);
 }
 
 TEST(ReplyHeadTest, TellsAnUnknownLengthFromAnEmptyBody) {
@@ -280,6 +282,9 @@ TEST(ReplyHeadTest, RefusesEachFieldBeyondItsRule) {
   refused([](v1::ReplyHead& m) {
     while (m.headers_size() < 65) m.add_headers()->set_name("x");
   });
+  refused([](v1::ReplyHead& m) { m.set_http_status(199); });
+  refused([](v1::ReplyHead& m) { m.set_http_status(600); });
+  refused([](v1::ReplyHead& m) { m.set_http_status(65'536 + 200); });
   refused([](v1::ReplyHead& m) { m.mutable_error(); });
   refused([](v1::ReplyHead& m) { m.mutable_error()->set_code(65'536); });
   refused([](v1::ReplyHead& m) {
