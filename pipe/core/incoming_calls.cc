@@ -1,5 +1,6 @@
 #include "pipe/core/incoming_calls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "pipe/core/control.h"
@@ -10,11 +11,9 @@ namespace rp::pipe {
 struct IncomingCalls::Call {
   CallId id = 0;  // 0 while the slot is free
   std::uint64_t serial = 0;
-  Event event;  // until it is submitted
-  std::string body;
-  std::size_t counted_bytes = 0;  // this call's part of gathered_bytes_
-  bool submitted = false;
+  bool body_open = false;  // the rest of the request's body is still to come
   ReceiveWindow window{0};
+  std::size_t unconsumed = 0;            // bytes of the body that the target still holds
   std::shared_ptr<CallControl> control;  // once the target has taken it
   std::unique_ptr<SendStream> reply;     // once the reply streams
 };
@@ -58,6 +57,10 @@ class IncomingCalls::Answer final : public ReplySink {
       calls.fail(ticket, std::move(failure));
     });
   }
+  void body_consumed(std::size_t bytes) override {
+    at_home(
+        [ticket = ticket_, bytes](IncomingCalls& calls) { calls.body_consumed(ticket, bytes); });
+  }
 
  private:
   template <class F>
@@ -76,9 +79,8 @@ class IncomingCalls::Answer final : public ReplySink {
   const Ticket ticket_;
 };
 
-IncomingCalls::IncomingCalls(Context context, Origin origin)
+IncomingCalls::IncomingCalls(Context context)
     : context_(std::move(context)),
-      origin_(std::move(origin)),
       anchor_(std::make_shared<Anchor>(Anchor{this, context_.home})) {}
 
 IncomingCalls::~IncomingCalls() { anchor_->calls = nullptr; }
@@ -109,18 +111,17 @@ IncomingCalls::Call* IncomingCalls::open(CallId id) {
 
 void IncomingCalls::close(Call& call) {
   if (call.reply) context_.outbox.drop(*call.reply);
-  gathered_bytes_ -= call.counted_bytes;
+  if (call.unconsumed > 0) context_.window.give_back(call.unconsumed);
   call.id = 0;
-  call.counted_bytes = 0;
-  call.submitted = false;
+  call.body_open = false;
+  call.unconsumed = 0;
   call.control.reset();
   call.reply.reset();
-  call.body = {};
   --open_;
 }
 
 void IncomingCalls::refuse(CallId id, Failure failure) {
-  append_error_reply(failure, id, context_.outbox.messages());
+  append_error_reply(failure, id, context_.outbox.add_message());
 }
 
 IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_point now) {
@@ -131,7 +132,6 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
   if (!end && !frame.body().empty()) return Outcome::violation;
   Call* call = open(id);
   if (!call) return Outcome::violation;
-  call->window = ReceiveWindow(context_.limits.stream_window_bytes);
   if (draining_) {
     close(*call);
     refuse(id, {Errc::draining, "the node is shutting down; the handler has not run"});
@@ -142,58 +142,51 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
     refuse(id, {Errc::overloaded, "too many replies wait to be read; the handler has not run"});
     return Outcome::ok;
   }
-  if (!gather(*call, frame.body())) return Outcome::ok;
-  if (end) {
-    submit(*call, std::move(*event));
-  } else {
-    call->event = std::move(*event);
-  }
+  event->body_follows = !end;
+  call->body_open = !end;
+  if (!end) call->window = ReceiveWindow(context_.limits.stream_window_bytes);
+  submit(*call, std::move(*event), std::string(frame.body()));
   return Outcome::ok;
 }
 
-/// Takes a part of the request's body. False when the call was refused for it.
-bool IncomingCalls::gather(Call& call, std::string_view bytes) {
-  const CallId id = call.id;
-  if (call.body.size() + bytes.size() > context_.limits.request_body_bytes_max) {
-    close(call);
-    refuse(id, {Errc::body_too_large, "the request body exceeds " +
-                                          std::to_string(context_.limits.request_body_bytes_max) +
-                                          " bytes"});
-    return false;
-  }
-  if (gathered_bytes_ + bytes.size() > context_.limits.gathered_bytes_max) {
-    close(call);
-    refuse(id, {Errc::overloaded,
-                "too many request bytes are held for this pipe; the handler has not run"});
-    return false;
-  }
-  call.body.append(bytes);
-  call.counted_bytes += bytes.size();
-  gathered_bytes_ += bytes.size();
-  return true;
-}
-
-void IncomingCalls::submit(Call& call, Event&& event) {
+void IncomingCalls::submit(Call& call, Event&& event, std::string&& body) {
   const Ticket ticket{call.id, call.serial};
-  call.submitted = true;
-  auto control = context_.target.submit(std::move(event), std::move(call.body), origin_,
+  Origin origin = context_.origin;
+  if (context_.passes_on && !event.caller.empty()) origin.node = std::move(event.caller);
+  event.caller.clear();
+  auto control = context_.target.submit(std::move(event), std::move(body), std::move(origin),
                                         std::make_shared<Answer>(anchor_, ticket));
   // The target may have answered already, and the slot may even serve another call by now.
   if (Call* open = find(ticket)) open->control = std::move(control);
 }
 
 IncomingCalls::Outcome IncomingCalls::on_data(const Frame& frame) {
-  context_.window.give_back(frame.payload.size());
+  const std::size_t bytes = frame.payload.size();
   Call* call = find(frame.header.call);
-  if (!call) return Outcome::not_found;
-  if (call->submitted || !call->window.take(frame.payload.size())) return Outcome::violation;
-  // Gathered bytes are bounded by the body limits, so the window opens again at once.
-  if (const std::uint32_t credit = call->window.give_back(frame.payload.size())) {
+  if (!call) {
+    context_.window.give_back(bytes);
+    return Outcome::not_found;
+  }
+  if (!call->body_open || !call->window.take(bytes)) return Outcome::violation;
+  call->unconsumed += bytes;
+  const bool end = (frame.header.flags & frame_flag::end) != 0;
+  call->body_open = !end;
+  const auto control = call->control;  // the target may answer from inside, which ends the call
+  if (bytes > 0) control->body_data(std::string(frame.payload));
+  if (end) control->body_end();
+  return Outcome::ok;
+}
+
+void IncomingCalls::body_consumed(Ticket ticket, std::size_t bytes) {
+  Call* call = find(ticket);
+  if (!call) return;
+  bytes = std::min(bytes, call->unconsumed);
+  call->unconsumed -= bytes;
+  if (const std::uint32_t credit = call->window.give_back(bytes); credit > 0 && call->body_open) {
     context_.outbox.push_control(encode_credit(call->id, frame_flag::yours, credit));
   }
-  if (!gather(*call, frame.payload)) return Outcome::ok;
-  if ((frame.header.flags & frame_flag::end) != 0) submit(*call, std::move(call->event));
-  return Outcome::ok;
+  context_.window.give_back(bytes);
+  if (context_.outbox.has_output()) context_.answered();
 }
 
 IncomingCalls::Outcome IncomingCalls::on_credit(CallId id, std::uint32_t bytes) {
@@ -226,7 +219,7 @@ void IncomingCalls::reply(Ticket ticket, ReplyHead&& head, std::string&& body) {
   }
   if (body.size() <= Limits::kInlineBodyBytesMax) {
     close(*call);
-    append_reply(head, body, true, ticket.id, context_.outbox.messages());
+    append_reply(head, body, true, ticket.id, context_.outbox.add_message());
   } else {
     head.body_bytes = body.size();
     start_stream(*call, std::move(head));
@@ -236,11 +229,11 @@ void IncomingCalls::reply(Ticket ticket, ReplyHead&& head, std::string&& body) {
 }
 
 void IncomingCalls::start_stream(Call& call, ReplyHead head) {
-  append_reply(head, {}, false, call.id, context_.outbox.messages());
+  append_reply(head, {}, false, call.id, context_.outbox.add_message());
   const std::uint64_t head_at = context_.outbox.messages_end();
   SendStream::Listener* listener = this;
-  call.reply = std::make_unique<SendStream>(call.id, frame_flag::yours, peer_stream_window_bytes_,
-                                            head_at, listener);
+  call.reply = std::make_unique<SendStream>(call.id, frame_flag::yours,
+                                            context_.peer_stream_window_bytes, head_at, listener);
 }
 
 void IncomingCalls::begin(Ticket ticket, ReplyHead head) {
@@ -267,7 +260,7 @@ void IncomingCalls::fail(Ticket ticket, Failure failure) {
   close(*call);
   if (begun) {
     // In the lane of the REPLY frame, which it must not overtake.
-    context_.outbox.messages().append(encode_cancel(ticket.id, frame_flag::yours, failure));
+    context_.outbox.add_message().append(encode_cancel(ticket.id, frame_flag::yours, failure));
   } else {
     refuse(ticket.id, std::move(failure));
   }

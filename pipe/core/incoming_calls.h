@@ -18,7 +18,7 @@
 
 namespace rp::pipe {
 
-/// The peer's calls in one session: gathers their bodies, hands them to the event target, and
+/// The peer's calls in one session: hands them to the event target, their bodies as they come, and
 /// sends the answers back.
 ///
 /// Lives on the session's home thread; targets may answer from any thread.
@@ -32,19 +32,22 @@ class IncomingCalls final : private SendStream::Listener {
     SessionWindow& window;
     EventTarget& target;
     HomeThread& home;
-    std::function<void()> answered;  ///< an answer was queued outside of a received frame
+    std::function<void()> answered;  ///< output was queued outside of a received frame
+    Origin origin;                   ///< who the peer is
+    bool passes_on = false;          ///< the peer is a server: it may name another caller
+    std::uint32_t peer_stream_window_bytes = 0;  ///< as its HELLO said
   };
 
-  IncomingCalls(Context context, Origin origin);
+  explicit IncomingCalls(Context context);
   ~IncomingCalls() override;
 
-  void set_peer_stream_window(std::uint32_t bytes) { peer_stream_window_bytes_ = bytes; }
   /// From now on new calls are answered with `draining`.
   void drain() { draining_ = true; }
 
   /// Frames from the peer. not_found: no such call is open (an answer and a cancel may cross).
   Outcome on_call(const Frame& frame, Clock::time_point now);
-  Outcome on_data(const Frame& frame);  // see OutgoingCalls::on_data
+  /// The frame's bytes have been taken from the session window; this gives them back in time.
+  Outcome on_data(const Frame& frame);
   Outcome on_credit(CallId id, std::uint32_t bytes);
   Outcome on_cancel(CallId id);
 
@@ -70,24 +73,21 @@ class IncomingCalls final : private SendStream::Listener {
   Call* open(CallId id);
   void close(Call& call);
   void refuse(CallId id, Failure failure);
-  bool gather(Call& call, std::string_view bytes);
-  void submit(Call& call, Event&& event);
+  void submit(Call& call, Event&& event, std::string&& body);
 
   // What an Answer asks for, on the home thread.
   void reply(Ticket ticket, ReplyHead&& head, std::string&& body);
   void begin(Ticket ticket, ReplyHead head);
   void data(Ticket ticket, std::string piece, bool end);
   void fail(Ticket ticket, Failure failure);
+  void body_consumed(Ticket ticket, std::size_t bytes);
   void start_stream(Call& call, ReplyHead head);
   void body_sent(CallId id, std::size_t bytes) override;
 
   Context context_;
-  const Origin origin_;
   std::shared_ptr<Anchor> anchor_;
-  std::uint32_t peer_stream_window_bytes_ = 0;
   std::vector<std::unique_ptr<Call>> slots_;  // by the low half of the id
   std::size_t open_ = 0;
-  std::size_t gathered_bytes_ = 0;  // request bodies of open calls
   std::uint64_t received_ = 0;
   bool draining_ = false;
 };

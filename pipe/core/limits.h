@@ -20,14 +20,11 @@ struct Limits {
   /// One DATA frame. A TLS record holds one, so a small call waits for 16 KiB at most.
   static constexpr std::size_t kDataFrameBytesMax = 16 * 1024;
 
-  /// Body bytes that may be on their way un-consumed, per call and per session.
+  /// Body bytes that may be on their way un-consumed, per call and per session. As much as the
+  /// session's may have been sent without an acknowledgement: so much is kept for a new link.
   std::uint32_t stream_window_bytes = 256 * 1024;
   std::uint32_t session_window_bytes = 16 * 1024 * 1024;
-  /// Request bodies are gathered before their handler runs: the longest one, and all of a
-  /// session's together with the inline bodies whose handlers are running.
-  std::size_t request_body_bytes_max = 64 * 1024 * 1024;
-  std::size_t gathered_bytes_max = 256 * 1024 * 1024;
-  /// Encoded frames that wait for the link. Above it new calls are refused as overloaded; at
+  /// Encoded frames that wait to be sent. Above it new calls are refused as overloaded; at
   /// twice the bound the peer is not reading and the session ends.
   std::size_t outbound_bytes_max = 32 * 1024 * 1024;
   /// Frames within kStrayPeriod that name no open call. They happen when an answer and a cancel

@@ -15,14 +15,23 @@ std::size_t frame_bytes_at(std::string_view frames, std::size_t at) {
 }  // namespace
 
 void Outbox::push_control(std::string_view frame) {
-  control_.append(frame);
-  if (is_reliable(decode_header(frame.data()).type)) ++control_reliable_;
+  if (!is_reliable(decode_header(frame.data()).type)) {
+    control_.append(frame);
+    return;
+  }
+  credits_.append(frame);
+  ++credits_waiting_;
 }
 
 void Outbox::silence() {
   silent_ = true;
   control_.clear();
-  control_reliable_ = 0;
+}
+
+bool Outbox::attach(std::uint64_t frames) {
+  if (!sent_.acknowledge(frames)) return false;
+  sent_.rewind();
+  return true;
 }
 
 bool Outbox::has_turn(const SendStream& stream) {
@@ -41,8 +50,10 @@ void Outbox::enqueue(SendStream& stream) {
   turns_.push_back(&stream);
 }
 
-void Outbox::push(SendStream& stream, std::string piece, bool end) {
-  if (!piece.empty()) stream.pieces.push_back(std::move(piece));
+void Outbox::push(SendStream& stream, std::string&& piece, bool end) {
+  if (!piece.empty()) {
+    stream.pieces.push_back(std::make_shared<const std::string>(std::move(piece)));
+  }
   stream.ended = stream.ended || end;
   enqueue(stream);
 }
@@ -64,7 +75,9 @@ bool Outbox::session_credit(std::uint32_t bytes) { return session_window_.add(by
 bool Outbox::has_output() const {
   if (!control_.empty()) return true;
   if (silent_) return false;
-  return messages_.size() > messages_at_ ||
+  if (sent_.has_repeats()) return true;
+  if (is_paused()) return false;
+  return !credits_.empty() || messages_.size() > messages_at_ ||
          std::any_of(turns_.begin(), turns_.end(),
                      [this](const SendStream* stream) { return may_send(*stream); });
 }
@@ -72,17 +85,38 @@ bool Outbox::has_output() const {
 void Outbox::produce(std::string& out, std::size_t bytes_max) {
   out.append(control_);
   control_.clear();
-  reliable_frames_ += std::exchange(control_reliable_, 0);
   if (silent_) return;
-  while (out.size() < bytes_max && messages_at_ < messages_.size()) produce_message(out);
-  if (messages_at_ == messages_.size()) {
-    messages_.clear();
-    messages_at_ = 0;
+  if (sent_.has_repeats()) {
+    sent_.repeat(out, bytes_max);
+    if (sent_.has_repeats()) return;
   }
+  if (is_paused()) return;
+  produce_messages(out, bytes_max);
   // At least one turn even when messages alone fill the batch: bodies must not starve.
   do {
     if (!produce_data(out)) break;
   } while (out.size() < bytes_max);
+}
+
+void Outbox::produce_messages(std::string& out, std::size_t bytes_max) {
+  const std::size_t before = out.size();
+  std::uint64_t frames = std::exchange(credits_waiting_, 0);
+  out.append(credits_);
+  credits_.clear();
+
+  const std::string_view waiting = unsent_messages();
+  if (out.size() + waiting.size() <= bytes_max) {
+    out.append(waiting);
+    produced_ += waiting.size();
+    frames += std::exchange(messages_waiting_, 0);
+    messages_.clear();
+    messages_at_ = 0;
+  }
+  while (out.size() < bytes_max && messages_at_ < messages_.size()) {
+    produce_message(out);
+    ++frames;
+  }
+  sent_.append(std::string_view(out).substr(before), frames);
 }
 
 void Outbox::produce_message(std::string& out) {
@@ -90,7 +124,7 @@ void Outbox::produce_message(std::string& out) {
   out.append(messages_, messages_at_, bytes);
   messages_at_ += bytes;
   produced_ += bytes;
-  ++reliable_frames_;
+  --messages_waiting_;
   // Bounds the dead part in front without moving the rest for every frame.
   constexpr std::size_t kCompactAtBytes = 1024 * 1024;
   if (messages_at_ >= kCompactAtBytes) {
@@ -116,28 +150,27 @@ bool Outbox::produce_data(std::string& out) {
 }
 
 void Outbox::append_data(SendStream& stream, std::string& out) {
-  const std::string_view piece =
-      stream.pieces.empty() ? std::string_view()
-                            : std::string_view(stream.pieces.front()).substr(stream.offset);
+  const SentLog::Piece piece = stream.pieces.empty() ? nullptr : stream.pieces.front();
+  const std::size_t left = piece ? piece->size() - stream.offset : 0;
   const std::size_t bytes = session_window_.available(
-      stream.window.available(std::min(piece.size(), Limits::kDataFrameBytesMax)));
-  const bool piece_done = bytes == piece.size();
+      stream.window.available(std::min(left, Limits::kDataFrameBytesMax)));
+  const bool piece_done = bytes == left;
   stream.end_sent = stream.ended && stream.pieces.size() <= 1 && piece_done;
 
-  const std::size_t at = out.size();
-  out.resize(at + kFrameHeaderBytes);
+  char header[kFrameHeaderBytes];
   encode_header(
       {.payload_bytes = static_cast<std::uint32_t>(bytes),
        .type = static_cast<std::uint8_t>(FrameType::data),
        .flags = static_cast<std::uint8_t>(stream.flags | (stream.end_sent ? frame_flag::end : 0)),
        .call = stream.call},
-      out.data() + at);
-  out.append(piece.substr(0, bytes));
-  ++reliable_frames_;
+      header);
+  out.append(header, sizeof header);
+  if (piece) out.append(*piece, stream.offset, bytes);
+  sent_.append_data({header, sizeof header}, piece, stream.offset, bytes);
   stream.window.take(bytes);
   session_window_.take(bytes);
   stream.offset += bytes;
-  if (piece_done && !stream.pieces.empty()) {
+  if (piece_done && piece) {
     stream.pieces.pop_front();
     stream.offset = 0;
   }
@@ -145,8 +178,10 @@ void Outbox::append_data(SendStream& stream, std::string& out) {
 
 void Outbox::release_memory() {
   if (control_.empty()) control_.shrink_to_fit();
+  if (credits_.empty()) credits_.shrink_to_fit();
   if (messages_.empty()) messages_.shrink_to_fit();
   turns_.shrink_to_fit();
+  sent_.release_memory();
 }
 
 }  // namespace rp::pipe

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "pipe/core/flow.h"
 #include "pipe/core/frame.h"
+#include "pipe/core/sent_log.h"
 
 namespace rp::pipe {
 
@@ -29,9 +31,9 @@ struct SendStream {
   CallId call;
   std::uint8_t flags;  ///< frame_flag::yours for the body of a reply
   SendWindow window;
-  std::uint64_t after;             ///< nothing leaves before the outbox has produced this much
-  Listener* listener;              ///< may be null; outlives the stream
-  std::deque<std::string> pieces;  ///< waiting; the first one from `offset` on
+  std::uint64_t after;                ///< nothing leaves before the outbox has produced this much
+  Listener* listener;                 ///< may be null; outlives the stream
+  std::deque<SentLog::Piece> pieces;  ///< waiting; the first one from `offset` on
   std::size_t offset = 0;
   bool ended = false;     ///< no further push
   bool end_sent = false;  ///< the frame with the end flag is out
@@ -41,29 +43,52 @@ struct SendStream {
 /// All frames that wait for the link, in three lanes: control frames first, then whole calls and
 /// replies in order, then bodies, one DATA frame of each stream in turn. So heartbeats and small
 /// calls pass between the pieces of large bodies.
+///
+/// Reliable frames that have left are kept until the peer acknowledges them, and leave again, in
+/// the same order, on the next link.
 class Outbox {
  public:
-  explicit Outbox(std::uint32_t session_window_bytes) : session_window_(session_window_bytes) {}
+  /// `unacknowledged_bytes_max`: when so much has left without an acknowledgement, nothing reliable
+  /// leaves any more until one comes.
+  Outbox(std::uint32_t session_window_bytes, std::size_t unacknowledged_bytes_max)
+      : unacknowledged_bytes_max_(unacknowledged_bytes_max),
+        session_window_(session_window_bytes) {}
 
   /// Control lane: takes one encoded frame.
   void push_control(std::string_view frame);
-  /// Message lane: the caller appends one encoded frame.
-  std::string& messages() { return messages_; }
+  /// Message lane: the caller appends exactly one encoded frame to the result.
+  std::string& add_message() {
+    ++messages_waiting_;
+    return messages_;
+  }
   /// The position that produced() reaches when all that is in the message lane now is out.
   std::uint64_t messages_end() const { return produced_ + messages_.size() - messages_at_; }
+
+  /// The encoded messages that have not left yet.
+  std::string_view unsent_messages() const {
+    return std::string_view(messages_).substr(messages_at_);
+  }
 
   /// What waits stays unsent; only control frames pushed from now on go out: a last GOODBYE.
   void silence();
   bool silent() const { return silent_; }
 
   /// Body lane.
-  void push(SendStream& stream, std::string piece, bool end);
+  void push(SendStream& stream, std::string&& piece, bool end);
   void drop(SendStream& stream);
 
   /// Credit from the peer, for one stream or for the session; false if it is too much.
   [[nodiscard]] bool credit(SendStream& stream, std::uint32_t bytes);
   [[nodiscard]] bool session_credit(std::uint32_t bytes);
   void set_session_window(std::uint32_t bytes) { session_window_ = SendWindow(bytes); }
+
+  /// The peer has so many of our reliable frames; false if it cannot.
+  [[nodiscard]] bool acknowledge(std::uint64_t frames) { return sent_.acknowledge(frames); }
+  /// The link is gone: frames that belong to it are forgotten.
+  void detach() { control_.clear(); }
+  /// A new link, whose peer has so many reliable frames; false if it cannot. The others leave
+  /// again, before anything new.
+  [[nodiscard]] bool attach(std::uint64_t frames);
 
   /// Appends whole frames to `out` until it holds `bytes_max` or nothing may go. One frame more
   /// than fits is possible, so a call of any size makes progress.
@@ -73,30 +98,39 @@ class Outbox {
   /// Bytes of the message lane that have been produced since the session began.
   std::uint64_t produced() const { return produced_; }
   /// Encoded bytes that wait, without bodies.
-  std::size_t waiting_bytes() const { return control_.size() + messages_.size() - messages_at_; }
-  /// Reliable frames produced so far.
-  std::uint64_t reliable_frames() const { return reliable_frames_; }
+  std::size_t waiting_bytes() const {
+    return control_.size() + credits_.size() + unsent_messages().size();
+  }
+  /// Reliable frames that have left, and of those the acknowledged ones.
+  std::uint64_t reliable_frames() const { return sent_.sent(); }
+  std::uint64_t acknowledged_frames() const { return sent_.acknowledged(); }
+  std::size_t unacknowledged_bytes() const { return sent_.bytes(); }
 
   /// Gives memory of the last burst back; for quiet times.
   void release_memory();
 
  private:
+  void produce_messages(std::string& out, std::size_t bytes_max);
   void produce_message(std::string& out);
   bool produce_data(std::string& out);
+  bool is_paused() const { return sent_.bytes() >= unacknowledged_bytes_max_; }
   void append_data(SendStream& stream, std::string& out);
   static bool has_turn(const SendStream& stream);
   bool may_send(const SendStream& stream) const;
   void enqueue(SendStream& stream);
 
-  std::string control_;
-  std::uint64_t control_reliable_ = 0;  // reliable frames in control_
+  const std::size_t unacknowledged_bytes_max_;
+  std::string control_;  // frames of this link
+  std::string credits_;  // reliable control frames
+  std::uint64_t credits_waiting_ = 0;
   bool silent_ = false;
   std::string messages_;  // encoded CALL and REPLY frames from messages_at_ on
   std::size_t messages_at_ = 0;
+  std::uint64_t messages_waiting_ = 0;
   std::deque<SendStream*> turns_;  // streams with something to send and credit of their own
   SendWindow session_window_;
   std::uint64_t produced_ = 0;
-  std::uint64_t reliable_frames_ = 0;
+  SentLog sent_;
 };
 
 }  // namespace rp::pipe

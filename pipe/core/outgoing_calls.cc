@@ -8,9 +8,23 @@
 namespace rp::pipe {
 namespace {
 
+constexpr std::string_view kNotSent =
+    "the pipe broke before the request was sent; the handler has not run";
+
 std::uint16_t slot_of(CallId id) { return static_cast<std::uint16_t>(id & 0xffff); }
 
+/// What has been given of a body, of which nothing has left.
+std::string joined(const SendStream& stream) {
+  std::string body;
+  for (const auto& piece : stream.pieces) body += *piece;
+  return body;
+}
+
 }  // namespace
+
+void Caller::not_sent(Event /*event*/, std::string /*body*/) {
+  fail({Errc::not_sent, std::string(kNotSent)});
+}
 
 OutgoingCalls::Call* OutgoingCalls::find(CallId id) {
   const std::uint16_t slot = slot_of(id);
@@ -39,7 +53,7 @@ OutgoingCalls::Call& OutgoingCalls::take_slot() {
   return call;
 }
 
-std::shared_ptr<ReplySink> OutgoingCalls::release(Call& call) {
+std::shared_ptr<Caller> OutgoingCalls::release(Call& call) {
   if (call.request) outbox_.drop(*call.request);
   call.request.reset();
   call.reply.reset();
@@ -48,31 +62,53 @@ std::shared_ptr<ReplySink> OutgoingCalls::release(Call& call) {
   free_.push_back(slot_of(call.id));
   call.id = 0;
   --open_;
-  return std::move(call.sink);
+  return std::move(call.caller);
 }
 
 Result<CallTicket> OutgoingCalls::call(const Event& event, std::string&& body,
-                                       std::shared_ptr<ReplySink>&& sink, Clock::time_point now) {
+                                       std::shared_ptr<Caller>&& caller, Clock::time_point now) {
   const std::size_t in_flight_max =
       std::min(limits_.calls_in_flight_max, peer_.calls_in_flight_max);
   if (open_ >= in_flight_max || outbox_.waiting_bytes() >= limits_.outbound_bytes_max) {
     return Errc::overloaded;
   }
   Call& call = take_slot();
-  const bool whole = body.size() <= Limits::kInlineBodyBytesMax;
+  const bool whole = !event.body_follows && body.size() <= Limits::kInlineBodyBytesMax;
   append_call(event, whole ? std::string_view(body) : std::string_view(), whole, call.id, now,
-              outbox_.messages());
+              outbox_.add_message());
   call.written_at = outbox_.messages_end();
-  call.sink = std::move(sink);
+  call.caller = std::move(caller);
   call.deadline = event.deadline;
   next_deadline_ = std::min(next_deadline_, event.deadline);
   if (!whole) {
+    SendStream::Listener* const listener = event.body_follows ? this : nullptr;
     call.request = std::make_unique<SendStream>(call.id, std::uint8_t{0}, peer_.stream_window_bytes,
-                                                call.written_at);
-    outbox_.push(*call.request, std::move(body), true);
+                                                call.written_at, listener);
+    if (!event.body_follows || !body.empty()) {
+      outbox_.push(*call.request, std::move(body), !event.body_follows);
+    }
   }
   call.serial = ++made_;
   return CallTicket{call.id, call.serial};
+}
+
+void OutgoingCalls::body_data(CallTicket ticket, std::string&& piece) {
+  Call* call = find(ticket);
+  if (!call || !call->request || call->request->ended || piece.empty()) return;
+  outbox_.push(*call->request, std::move(piece), false);
+}
+
+void OutgoingCalls::body_end(CallTicket ticket) {
+  Call* call = find(ticket);
+  if (!call || !call->request || call->request->ended) return;
+  outbox_.push(*call->request, {}, true);
+}
+
+void OutgoingCalls::body_sent(CallId id, std::size_t bytes) {
+  Call* call = find(id);
+  if (!call || bytes == 0) return;
+  const auto caller = call->caller;  // it may end the call from inside
+  caller->body_consumed(bytes);
 }
 
 void OutgoingCalls::cancel(CallTicket ticket) {
@@ -100,17 +136,17 @@ OutgoingCalls::Outcome OutgoingCalls::on_reply(const Frame& frame) {
   if (!reply) return Outcome::malformed;
   if (reply->failed && !end) return Outcome::violation;
   if (end) {
-    const auto sink = release(*call);
+    const auto caller = release(*call);
     if (reply->failed) {
-      sink->fail(std::move(reply->error));
+      caller->fail(std::move(reply->error));
     } else {
-      sink->reply(std::move(reply->head), std::string(frame.body()));
+      caller->reply(std::move(reply->head), std::string(frame.body()));
     }
     return Outcome::ok;
   }
   call->reply = std::make_unique<ReceiveWindow>(limits_.stream_window_bytes);
-  const auto sink = call->sink;  // begin() may end the call
-  sink->begin(std::move(reply->head));
+  const auto caller = call->caller;  // begin() may end the call
+  caller->begin(std::move(reply->head));
   return Outcome::ok;
 }
 
@@ -123,8 +159,8 @@ OutgoingCalls::Outcome OutgoingCalls::on_data(const Frame& frame) {
   if (!call->reply || !call->reply->take(frame.payload.size())) return Outcome::violation;
   call->unconsumed += frame.payload.size();
   const CallId id = call->id;
-  const auto sink = call->sink;
-  if (!frame.payload.empty()) sink->data(std::string(frame.payload));
+  const auto caller = call->caller;
+  if (!frame.payload.empty()) caller->data(std::string(frame.payload));
   if ((frame.header.flags & frame_flag::end) != 0) {
     call = find(id);  // data() may have cancelled it
     if (call) release(*call)->end();
@@ -170,25 +206,46 @@ Clock::time_point OutgoingCalls::expire(Clock::time_point now) {
   return next_deadline_;
 }
 
-void OutgoingCalls::fail_all() {
+void OutgoingCalls::end_all(Clock::time_point now) {
+  return_unsent(now);
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     Call& call = *slots_[slot];
     if (call.id == 0) continue;
-    const bool written = outbox_.produced() >= call.written_at;
-    const auto sink = release(call);
-    if (written) {
-      sink->fail({Errc::session_lost,
-                  "the pipe broke before the reply was complete; the handler may have run"});
-    } else {
-      sink->fail(
-          {Errc::not_sent, "the pipe broke before the request was sent; the handler has not run"});
-    }
+    release(call)->fail({Errc::session_lost,
+                         "the pipe broke before the reply was complete; the handler may have run"});
   }
+}
+
+/// Reads the calls that have not left from the frames in which they wait: only they are kept.
+void OutgoingCalls::return_unsent(Clock::time_point now) {
+  struct Unsent {
+    std::shared_ptr<Caller> caller;
+    Event event;
+    std::string body;
+  };
+  std::vector<Unsent> unsent;
+  FrameDecoder waiting(Limits::kFrameBytesMax);
+  waiting.push(outbox_.unsent_messages());
+  while (const auto frame = waiting.next()) {
+    const FrameHeader& header = (*frame)->header;
+    Call* call =
+        header.type == static_cast<std::uint8_t>(FrameType::call) ? find(header.call) : nullptr;
+    if (!call) continue;  // an answer to the peer, or a call that was cancelled meanwhile
+    Result<Event> event = decode_call((*frame)->head(), now);
+    event->deadline = call->deadline;
+    std::string body((*frame)->body());
+    if (call->request) {
+      event->body_follows = !call->request->ended;
+      body = joined(*call->request);
+    }
+    unsent.push_back({release(*call), std::move(*event), std::move(body)});
+  }
+  for (Unsent& u : unsent) u.caller->not_sent(std::move(u.event), std::move(u.body));
 }
 
 void OutgoingCalls::send_cancel(CallId id, const Failure& reason) {
   // In the lane of the CALL frame, which it must not overtake.
-  outbox_.messages().append(encode_cancel(id, 0, reason));
+  outbox_.add_message().append(encode_cancel(id, 0, reason));
 }
 
 void OutgoingCalls::send_credit(CallId id, std::uint32_t bytes) {

@@ -16,36 +16,54 @@ constexpr std::chrono::milliseconds kAckDelay{100};
 
 }  // namespace
 
-Session::Session(Options options, EventTarget& target, HomeThread& home, SessionOwner& owner,
-                 Clock::time_point now)
+Session::Session(Options options, Hello peer, EventTarget& target, HomeThread& home,
+                 SessionOwner& owner, Clock::time_point now)
     : options_(std::move(options)),
+      peer_(std::move(peer)),
       owner_(owner),
       now_(now),
+      outbox_(peer_.session_window_bytes, options_.limits.session_window_bytes),
+      outgoing_(options_.limits,
+                {.calls_in_flight_max = peer_.calls_in_flight_max,
+                 .stream_window_bytes = peer_.stream_window_bytes},
+                outbox_, window_),
       incoming_({.limits = options_.limits,
                  .outbox = outbox_,
                  .window = window_,
                  .target = target,
                  .home = home,
-                 .answered = [this] { owner_.session_woke(); }},
-                options_.origin),
-      greeting_until_(now + options_.hello_timeout),
-      received_at_(now) {
-  if (options_.side == Side::dialler) say_hello();
+                 .answered = [this] { woke(); },
+                 .origin = options_.origin,
+                 .passes_on = options_.side == Side::dialler,
+                 .peer_stream_window_bytes = peer_.stream_window_bytes}),
+      received_at_(now) {}
+
+error_code Session::attach(std::uint64_t peer_received_frames, Clock::time_point now) {
+  now_ = now;
+  attached_ = true;
+  ++links_;
+  received_at_ = now;
+  pinged_at_ = Clock::time_point::min();
+  pong_awaited_ = false;
+  acknowledged_by_us_ = received_frames_;  // as our HELLO said
+  unacknowledged_bytes_ = 0;
+  ack_at_ = Clock::time_point::max();
+  if (!outbox_.attach(peer_received_frames)) {
+    return fail(Errc::protocol_violation, "HELLO counts frames that were not sent");
+  }
+  return {};
 }
 
-void Session::say_hello() {
-  Hello hello;
-  hello.node = options_.node;
-  hello.software = options_.software;
-  hello.calls_in_flight_max = options_.limits.calls_in_flight_max;
-  hello.stream_window_bytes = options_.limits.stream_window_bytes;
-  hello.session_window_bytes = options_.limits.session_window_bytes;
-  hello.heartbeat_interval = options_.heartbeat.interval;
-  outbox_.push_control(encode_hello(hello));
+void Session::detach(Clock::time_point now) {
+  now_ = now;
+  attached_ = false;
+  decoder_ = FrameDecoder(Limits::kFrameBytesMax);
+  outbox_.detach();
+  if (leaving_ || peer_leaves_) over_ = true;
 }
 
 error_code Session::receive(std::string_view bytes, Clock::time_point now) {
-  if (state_ == State::ended) return Errc::link_lost;
+  if (over_ || !attached_) return Errc::link_lost;
   now_ = now;
   received_at_ = now;
   bytes_received_ += bytes.size();
@@ -54,7 +72,7 @@ error_code Session::receive(std::string_view bytes, Clock::time_point now) {
   while (auto frame = decoder_.next()) {
     if (!*frame) return fail(static_cast<Errc>(frame->error().value()));
     if (auto ec = on_frame(**frame)) return ec;
-    if (state_ == State::ended) return Errc::link_lost;  // a sink ended us
+    if (over_ || !attached_) return Errc::link_lost;  // whoever was told ended us
   }
   if (outbox_.waiting_bytes() > 2 * options_.limits.outbound_bytes_max) {
     return fail(Errc::overloaded, "the peer does not read what it asks for");
@@ -69,10 +87,6 @@ error_code Session::receive(std::string_view bytes, Clock::time_point now) {
 error_code Session::on_frame(const Frame& frame) {
   const FrameHeader& header = frame.header;
   if (options_.trace) owner_.session_traced(/*sent=*/false, header);
-  if (state_ == State::greeting && header.type != static_cast<std::uint8_t>(FrameType::hello) &&
-      header.type != static_cast<std::uint8_t>(FrameType::goodbye)) {
-    return fail(Errc::protocol_violation, "the first frame must be HELLO");
-  }
   if (is_reliable(header.type)) ++received_frames_;
   switch (static_cast<FrameType>(header.type)) {
     case FrameType::call:
@@ -82,7 +96,7 @@ error_code Session::on_frame(const Frame& frame) {
     case FrameType::cancel:
       return on_call_frame(frame);
     case FrameType::hello:
-      return on_hello(frame.payload);
+      return fail(Errc::protocol_violation, "a second HELLO");
     case FrameType::ping:
       outbox_.push_control(encode_ping(FrameType::pong, frame.payload));
       return {};
@@ -159,40 +173,16 @@ error_code Session::fail(Errc reason, std::string detail) {
   outbox_.silence();
   outbox_.push_control(encode_goodbye({.reason = {reason, end_detail_}}));
   leaving_ = true;
+  over_ = true;
   return reason;
-}
-
-error_code Session::on_hello(std::string_view payload) {
-  if (state_ != State::greeting) return fail(Errc::protocol_violation, "a second HELLO");
-  if (refusal_) return fail(refusal_->code, refusal_->detail);
-  if (leaving_) return Errc::draining;  // we left before it said HELLO; our GOODBYE is out
-  Result<Hello> hello = decode_hello(payload);
-  if (!hello) return fail(Errc::malformed_frame, "HELLO does not parse or breaks a field rule");
-  if (hello->version_min > kWireVersion || hello->version_max < kWireVersion) {
-    return fail(Errc::version_mismatch,
-                "this node speaks wire version " + std::to_string(kWireVersion));
-  }
-  if (hello->frame_bytes_max < Limits::kFrameBytesMax) {
-    return fail(Errc::protocol_violation, "frame_bytes_max is below what version 1 requires");
-  }
-  peer_ = std::move(*hello);
-  outgoing_.set_peer_limits({.calls_in_flight_max = peer_.calls_in_flight_max,
-                             .stream_window_bytes = peer_.stream_window_bytes});
-  incoming_.set_peer_stream_window(peer_.stream_window_bytes);
-  outbox_.set_session_window(peer_.session_window_bytes);
-  if (options_.side == Side::acceptor) say_hello();
-  state_ = State::open;
-  owner_.session_opened();
-  return {};
 }
 
 error_code Session::on_ack(std::string_view payload) {
   const Result<std::uint64_t> count = decode_ack(payload);
   if (!count) return fail(Errc::malformed_frame, "ACK does not parse");
-  if (*count < acknowledged_by_peer_ || *count > outbox_.reliable_frames()) {
+  if (!outbox_.acknowledge(*count)) {
     return fail(Errc::protocol_violation, "ACK names frames that were not sent");
   }
-  acknowledged_by_peer_ = *count;
   return {};
 }
 
@@ -201,7 +191,8 @@ error_code Session::on_goodbye(std::string_view payload) {
   if (!goodbye) return fail(Errc::malformed_frame, "GOODBYE does not parse");
   peer_leaves_ = true;
   retry_after_ = goodbye->retry_after;
-  if (!goodbye->drain || state_ == State::greeting) {
+  if (!goodbye->drain) {
+    over_ = true;
     end_detail_ = std::move(goodbye->reason.detail);
     return goodbye->reason.code;
   }
@@ -243,17 +234,21 @@ Clock::time_point Session::dead_at() const {
 }
 
 void Session::produce(std::string& out, std::size_t bytes_max, Clock::time_point now) {
-  const bool ack_due = unacknowledged_bytes_ >= kAckBytes || now >= ack_at_;
-  if (ack_due && received_frames_ > acknowledged_by_us_ && !outbox_.silent()) {
-    outbox_.push_control(encode_ack(received_frames_));
-    acknowledged_by_us_ = received_frames_;
-    unacknowledged_bytes_ = 0;
-    ack_at_ = Clock::time_point::max();
-  }
+  now_ = now;
+  acknowledge_if_due();
   const std::size_t before = out.size();
   outbox_.produce(out, bytes_max);
   bytes_sent_ += out.size() - before;
   if (options_.trace) trace_sent(std::string_view(out).substr(before));
+}
+
+void Session::acknowledge_if_due() {
+  const bool due = unacknowledged_bytes_ >= kAckBytes || now_ >= ack_at_;
+  if (!due || received_frames_ == acknowledged_by_us_ || outbox_.silent()) return;
+  outbox_.push_control(encode_ack(received_frames_));
+  acknowledged_by_us_ = received_frames_;
+  unacknowledged_bytes_ = 0;
+  ack_at_ = Clock::time_point::max();
 }
 
 void Session::trace_sent(std::string_view frames) {
@@ -265,68 +260,77 @@ void Session::trace_sent(std::string_view frames) {
 }
 
 Clock::time_point Session::wake_at() const {
-  if (state_ == State::greeting) return greeting_until_;
+  if (!attached_) return outgoing_.next_deadline();
   return std::min({ping_at(), dead_at(), ack_at_, outgoing_.next_deadline()});
 }
 
 error_code Session::on_time(Clock::time_point now) {
-  if (state_ == State::ended) return Errc::link_lost;
   now_ = now;
-  if (state_ == State::greeting) {
-    if (now < greeting_until_) return {};
-    return fail(Errc::handshake_timeout, "no HELLO in time");
-  }
-  if (now >= dead_at()) return fail(Errc::heartbeat_missed);
-  if (now >= ping_at()) {
-    ping();
-    outbox_.release_memory();  // a whole interval of silence: the last burst is long over
+  if (over_) return Errc::link_lost;
+  if (attached_) {
+    if (now >= dead_at()) return Errc::heartbeat_missed;
+    if (now >= ping_at()) {
+      ping();
+      outbox_.release_memory();  // a whole interval of silence: the last burst is long over
+    }
   }
   outgoing_.expire(now);
   return {};
 }
 
-void Session::end() {
-  if (state_ == State::ended) return;
-  state_ = State::ended;
-  outgoing_.fail_all();
+void Session::end(Clock::time_point now) {
+  if (std::exchange(ended_, true)) return;
+  over_ = true;
+  attached_ = false;
+  outgoing_.end_all(now);
   incoming_.cancel_all();
 }
 
 bool Session::drained() const {
-  return leaving_ && !refusal_ && outgoing_.in_flight() == 0 && incoming_.in_flight() == 0 &&
-         !outbox_.has_output() && acknowledged_by_peer_ == outbox_.reliable_frames();
+  return leaving_ && outgoing_.in_flight() == 0 && incoming_.in_flight() == 0 &&
+         !outbox_.has_output() && outbox_.acknowledged_frames() == outbox_.reliable_frames();
 }
 
 Result<CallTicket> Session::call(const Event& event, std::string&& body,
-                                 std::shared_ptr<ReplySink>&& sink, Clock::time_point now) {
-  if (state_ != State::open) return Errc::peer_unavailable;
+                                 std::shared_ptr<Caller>&& caller, Clock::time_point now) {
+  if (over_ || !attached_) return Errc::peer_unavailable;
   if (peer_leaves_ || leaving_) return Errc::draining;
   if (!check(event).empty()) return Errc::malformed_frame;
-  owner_.session_woke();  // before the call, whose result then is returned without a copy
-  return outgoing_.call(event, std::move(body), std::move(sink), now);
+  woke();  // before the call, whose result then is returned without a copy
+  return outgoing_.call(event, std::move(body), std::move(caller), now);
+}
+
+void Session::body_data(CallTicket ticket, std::string&& piece) {
+  outgoing_.body_data(ticket, std::move(piece));
+  woke();
+}
+
+void Session::body_end(CallTicket ticket) {
+  outgoing_.body_end(ticket);
+  woke();
 }
 
 void Session::cancel(CallTicket ticket) {
   outgoing_.cancel(ticket);
-  owner_.session_woke();
+  woke();
 }
 
 void Session::consumed(CallTicket ticket, std::size_t bytes) {
   outgoing_.consumed(ticket, bytes);
-  if (outbox_.has_output()) owner_.session_woke();
+  if (outbox_.has_output()) woke();
 }
 
 void Session::goodbye(Failure reason, bool drain) {
-  if (leaving_ || state_ == State::ended) return;
+  if (leaving_ || over_) return;
   leaving_ = true;
   incoming_.drain();
-  if (state_ == State::greeting && options_.side == Side::acceptor) {
-    refusal_ = std::move(reason);
-    return;
+  over_ = !drain || !attached_;
+  if (over_) {
+    outbox_.silence();
+    end_detail_ = reason.detail;
   }
-  if (!drain) outbox_.silence();
   outbox_.push_control(encode_goodbye({.reason = std::move(reason), .drain = drain}));
-  owner_.session_woke();
+  woke();
 }
 
 Session::Stats Session::stats() const {
@@ -337,6 +341,8 @@ Session::Stats Session::stats() const {
           .bytes_received = bytes_received_,
           .bytes_sent = bytes_sent_,
           .stray_frames = stray_frames_,
+          .links = links_,
+          .unacknowledged_bytes = outbox_.unacknowledged_bytes(),
           .round_trip = round_trip_};
 }
 

@@ -1,5 +1,7 @@
 #include "tests/pipe/fakes.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace rp::pipe::test {
@@ -47,17 +49,45 @@ void RecordingSink::ending() {
   if (on_ending) on_ending();
 }
 
+void RecordingSink::not_sent(Event e, std::string b) {
+  returned = std::move(e);
+  returned_body = std::move(b);
+  Caller::not_sent({}, {});
+}
+
+void FakeControl::body_data(std::string piece) {
+  EXPECT_FALSE(body_ended) << "body_data() after body_end()";
+  EXPECT_FALSE(piece.empty());
+  body += piece;
+  if (on_body_data) on_body_data(piece.size());
+}
+
+void FakeControl::body_end() {
+  EXPECT_FALSE(body_ended) << "body_end() twice";
+  body_ended = true;
+  if (on_body_end) std::exchange(on_body_end, nullptr)();
+}
+
 std::shared_ptr<CallControl> FakeTarget::submit(Event e, std::string body, Origin origin,
                                                 std::shared_ptr<ReplySink> sink) {
   Received call{std::move(e), std::move(body), std::move(origin), std::move(sink),
                 std::make_shared<FakeControl>()};
   const auto control = call.control;
-  if (answer) {
-    answer(call);
-  } else {
-    received.push_back(std::move(call));
+  if (!call.event.body_follows || !gathers) {
+    deliver(std::move(call));
+    return control;
   }
+  control->on_body_data = [sink = call.sink](std::size_t bytes) { sink->body_consumed(bytes); };
+  control->on_body_end = [this, held = control.get(), call = std::move(call)]() mutable {
+    call.body = std::move(held->body);
+    deliver(std::move(call));
+  };
   return control;
+}
+
+void FakeTarget::deliver(Received call) {
+  if (answer) return answer(call);
+  received.push_back(std::move(call));
 }
 
 Event event(std::string noun) {

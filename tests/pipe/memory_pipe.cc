@@ -13,8 +13,6 @@ namespace {
 Session::Options options(Session::Side side, Limits limits, Heartbeat heartbeat) {
   Session::Options o;
   o.side = side;
-  o.node = side == Session::Side::dialler ? "dialler" : "acceptor";
-  o.software = "restpipe/test";
   o.origin = {.node = "peer", .address = "127.0.0.1", .port = 4711};
   o.limits = limits;
   o.heartbeat = heartbeat;
@@ -51,9 +49,21 @@ std::string frame(FrameType type, std::uint8_t flags, CallId call, std::string_v
   return bytes;
 }
 
-End::End(Session::Side side, Limits limits, Heartbeat heartbeat, Clock::time_point now) {
+Hello hello_of(const Limits& limits) {
+  Hello hello;
+  hello.node = "peer";
+  hello.software = "restpipe/test";
+  hello.calls_in_flight_max = limits.calls_in_flight_max;
+  hello.stream_window_bytes = limits.stream_window_bytes;
+  hello.session_window_bytes = limits.session_window_bytes;
+  return hello;
+}
+
+End::End(Session::Side side, Limits limits, Heartbeat heartbeat, Hello peer,
+         Clock::time_point now) {
   SessionOwner& owner = *this;
-  session_.emplace(options(side, limits, heartbeat), target, home, owner, now);
+  session_.emplace(options(side, limits, heartbeat), std::move(peer), target, home, owner, now);
+  EXPECT_EQ(session_->attach(0, now), error_code());
 }
 
 std::shared_ptr<RecordingSink> End::call(Event event, std::string body, Clock::time_point now,
@@ -76,27 +86,26 @@ std::string End::produce(Clock::time_point now, std::size_t bytes_max) {
   return out;
 }
 
-void End::end(error_code why) {
+void End::end(error_code why, Clock::time_point now) {
   if (ended_) return;
   ended_ = why;
-  session_->end();
+  session_->end(now);
 }
 
 MemoryPipe::MemoryPipe(Limits dialler_limits, Limits acceptor_limits, Heartbeat heartbeat)
-    : dialler(Session::Side::dialler, dialler_limits, heartbeat, now),
-      acceptor(Session::Side::acceptor, acceptor_limits, heartbeat, now) {
-  settle();
+    : dialler(Session::Side::dialler, dialler_limits, heartbeat, hello_of(acceptor_limits), now),
+      acceptor(Session::Side::acceptor, acceptor_limits, heartbeat, hello_of(dialler_limits), now) {
 }
 
 void MemoryPipe::finish(End& end, error_code why) {
-  // The last word, a GOODBYE, still reaches the peer; then the link is gone for both.
+  // The last word, if there is one, still reaches the peer; then the link is gone for both.
   const std::string last = end.produce(now);
-  end.end(why);
+  end.end(why, now);
   End& peer = &end == &dialler ? acceptor : dialler;
   const bool cut = &end == &dialler ? cut_to_acceptor_ : cut_to_dialler_;
   if (peer.ended() || cut) return;
   error_code heard = peer.session().receive(last, now);
-  peer.end(heard ? heard : make_error_code(Errc::link_lost));
+  peer.end(heard ? heard : make_error_code(Errc::link_lost), now);
 }
 
 void MemoryPipe::deliver(End& to, std::string_view bytes) {
@@ -109,7 +118,7 @@ void MemoryPipe::deliver(End& to, std::string_view bytes) {
 
 bool MemoryPipe::move(End& from, End& to, bool cut, std::size_t& moved) {
   bool any = from.home.run_posted();
-  if (from.ended()) return any;
+  if (from.ended() || !joined_) return any;
   const std::string bytes = from.produce(now);
   if (!bytes.empty()) {
     any = true;
@@ -124,7 +133,7 @@ bool MemoryPipe::move(End& from, End& to, bool cut, std::size_t& moved) {
 
 void MemoryPipe::exchange(End& from, std::size_t bytes_max, std::size_t piece_bytes) {
   from.home.run_posted();
-  if (from.ended()) return;
+  if (from.ended() || !joined_) return;
   const std::string bytes = from.produce(now, bytes_max);
   const std::size_t usual = std::exchange(piece_bytes_, piece_bytes);
   deliver(&from == &dialler ? acceptor : dialler, bytes);
@@ -161,12 +170,33 @@ void MemoryPipe::advance(Clock::duration time) {
 }
 
 void MemoryPipe::lose() {
-  dialler.end(Errc::link_lost);
-  acceptor.end(Errc::link_lost);
+  dialler.end(Errc::link_lost, now);
+  acceptor.end(Errc::link_lost, now);
 }
 
-LonePeer::LonePeer(Session::Side side, Limits limits, Heartbeat heartbeat)
-    : end(side, limits, heartbeat, now) {}
+void MemoryPipe::break_after(End& from, End& to, std::size_t bytes) {
+  const std::string sent = from.produce(now);
+  deliver(to, std::string_view(sent).substr(0, bytes));
+}
+
+void MemoryPipe::break_link(std::size_t to_acceptor, std::size_t to_dialler) {
+  break_after(dialler, acceptor, to_acceptor);
+  break_after(acceptor, dialler, to_dialler);
+  joined_ = false;
+  dialler.session().detach(now);
+  acceptor.session().detach(now);
+}
+
+void MemoryPipe::join() {
+  joined_ = true;
+  const std::uint64_t dialler_has = dialler.session().received_frames();
+  const std::uint64_t acceptor_has = acceptor.session().received_frames();
+  EXPECT_EQ(dialler.session().attach(acceptor_has, now), error_code());
+  EXPECT_EQ(acceptor.session().attach(dialler_has, now), error_code());
+}
+
+LonePeer::LonePeer(Session::Side side, Limits limits, Heartbeat heartbeat, Hello hello)
+    : end(side, limits, heartbeat, std::move(hello), now) {}
 
 Hello LonePeer::default_hello() {
   Hello hello;
@@ -176,11 +206,6 @@ Hello LonePeer::default_hello() {
   hello.session_window_bytes = 256 * 1024;
   hello.heartbeat_interval = 5000ms;
   return hello;
-}
-
-void LonePeer::open(Hello hello) {
-  ASSERT_EQ(sends(encode_hello(hello)), error_code());
-  says();
 }
 
 error_code LonePeer::sends_call(CallId id, std::string_view body, bool whole) {

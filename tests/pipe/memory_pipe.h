@@ -33,7 +33,8 @@ std::string frame(FrameType type, std::uint8_t flags, CallId call, std::string_v
 /// One session with all that surrounds it; the test moves the bytes.
 class End final : private SessionOwner {
  public:
-  End(Session::Side side, Limits limits, Heartbeat heartbeat, Clock::time_point now);
+  /// A session on a link whose peer said this HELLO.
+  End(Session::Side side, Limits limits, Heartbeat heartbeat, Hello peer, Clock::time_point now);
 
   Session& session() { return *session_; }
   /// Makes a call whose streamed reply is consumed at once, unless the test says otherwise.
@@ -45,21 +46,19 @@ class End final : private SessionOwner {
   /// What the session gives to the link now.
   std::string produce(Clock::time_point now, std::size_t bytes_max = 64 * 1024);
   /// Ends the session, once, for that reason.
-  void end(error_code why);
+  void end(error_code why, Clock::time_point now);
   bool ended() const { return ended_.has_value(); }
   error_code why() const { return ended_.value_or(error_code()); }
 
   FakeHome home;
   FakeTarget target;
   int woke = 0;
-  int opened = 0;
   int draining = 0;
   int pings = 0;
   std::vector<Clock::duration> pongs;
 
  private:
   void session_woke() override { ++woke; }
-  void session_opened() override { ++opened; }
   void session_draining(const Failure&) override { ++draining; }
   void session_pinged() override { ++pings; }
   void session_ponged(Clock::duration round_trip) override { pongs.push_back(round_trip); }
@@ -84,8 +83,13 @@ class MemoryPipe {
   void advance(Clock::duration time);
   /// Moves one batch of about that size from `from`, which the other end gets in such pieces.
   void exchange(End& from, std::size_t bytes_max, std::size_t piece_bytes);
-  /// Breaks the link: both sessions end.
+  /// Both sessions end without a word.
   void lose();
+  /// Breaks the link: of what each end sends now, so many bytes still arrive.
+  void break_link(std::size_t to_acceptor = 0, std::size_t to_dialler = 0);
+  /// A new link.
+  void join();
+  bool joined() const { return joined_; }
   /// Bytes no longer reach that end; they are lost.
   void cut_to(End& end) { (&end == &dialler ? cut_to_dialler_ : cut_to_acceptor_) = true; }
   /// Bytes are delivered in pieces of this size from now on.
@@ -102,6 +106,9 @@ class MemoryPipe {
   void deliver(End& to, std::string_view bytes);
   void finish(End& end, error_code why);
 
+  void break_after(End& from, End& to, std::size_t bytes);
+
+  bool joined_ = true;
   bool cut_to_dialler_ = false;
   bool cut_to_acceptor_ = false;
   std::size_t piece_bytes_ = std::size_t{64} * 1024;
@@ -111,10 +118,8 @@ class MemoryPipe {
 class LonePeer {
  public:
   explicit LonePeer(Session::Side side = Session::Side::acceptor, Limits limits = {},
-                    Heartbeat heartbeat = {});
+                    Heartbeat heartbeat = {}, Hello hello = default_hello());
 
-  /// Exchanges HELLO and drops what the session said so far.
-  void open(Hello hello = default_hello());
   static Hello default_hello();
 
   error_code sends(std::string_view bytes) { return end.session().receive(bytes, now); }
@@ -128,6 +133,9 @@ class LonePeer {
   Clock::time_point now{std::chrono::hours(1000)};
   End end;
 };
+
+/// What an end with such limits says of itself.
+Hello hello_of(const Limits& limits);
 
 /// The first id of a side's first call.
 constexpr CallId kFirstId = 0x00010000;

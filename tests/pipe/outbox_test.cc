@@ -40,13 +40,13 @@ class OutboxTest : public ::testing::Test {
     return all;
   }
   void push_call(CallId id, std::size_t bytes = 10) {
-    outbox_.messages() += frame(FrameType::call, 0, id, std::string(bytes, 'c'), 10);
+    outbox_.add_message() += frame(FrameType::call, 0, id, std::string(bytes, 'c'), 10);
   }
   std::unique_ptr<SendStream> stream(CallId id, std::uint32_t window = kPlenty) {
     return std::make_unique<SendStream>(id, std::uint8_t{0}, window, outbox_.messages_end());
   }
 
-  Outbox outbox_{kPlenty};
+  Outbox outbox_{kPlenty, kPlenty};
 };
 
 TEST_F(OutboxTest, SendsControlFramesFirst) {

@@ -1,5 +1,6 @@
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -180,13 +181,17 @@ TEST(SessionBodiesTest, LosesNoCreditToAnswersOfWhichNothingIsConsumed) {
 }
 
 TEST(SessionBodiesTest, LosesNoCreditToRequestsThatAreRefusedOrCancelledOnTheirWay) {
-  Limits limits = small_session_window();
-  limits.request_body_bytes_max = 300'000;
-  MemoryPipe pipe(limits);
+  MemoryPipe pipe(small_session_window());
   for (int i = 0; i < 100; ++i) {
+    pipe.acceptor.target.gathers = false;
+    pipe.acceptor.target.answer = [](Received& call) {
+      call.sink->fail({Errc::body_too_large, "too large"});
+    };
     const auto refused = pipe.dialler.call(event(), std::string(500'000, 'b'), pipe.now);
     pipe.settle();
     ASSERT_EQ(refused->failed_with(), Errc::body_too_large);
+    pipe.acceptor.target.gathers = true;
+    pipe.acceptor.target.answer = nullptr;
     pipe.dialler.call(event(), std::string(290'000, 'b'), pipe.now);
     // Half a body is on its way when the caller leaves.
     (void)pipe.acceptor.session().receive(pipe.dialler.produce(pipe.now), pipe.now);
@@ -199,36 +204,113 @@ TEST(SessionBodiesTest, LosesNoCreditToRequestsThatAreRefusedOrCancelledOnTheirW
   EXPECT_TRUE(sink->answered());
 }
 
-TEST(SessionBodiesTest, RefusesABodyOverTheLimitAndGoesOn) {
-  Limits limits;
-  limits.request_body_bytes_max = 100'000;
-  MemoryPipe pipe(limits);
-  pipe.acceptor.target.answer = answer_with_noun;
-  const auto at_limit = pipe.dialler.call(event("at"), std::string(100'000, 'b'), pipe.now);
-  const auto over = pipe.dialler.call(event("over"), std::string(5'000'000, 'b'), pipe.now);
+// ---- Requests whose bodies follow -------------------------------------------------------------
+
+Event following() {
+  Event e = event("upload");
+  e.body_follows = true;
+  return e;
+}
+
+TEST(SessionUploadTest, ReachesTheTargetPieceByPiece) {
+  MemoryPipe pipe;
+  pipe.acceptor.target.gathers = false;
+  Event e = following();
+  e.body_bytes = 11;
+  const auto sink = pipe.dialler.call(e, "", pipe.now);
+  const CallTicket ticket = pipe.dialler.last_ticket();
   pipe.settle();
-  EXPECT_TRUE(at_limit->answered());
-  EXPECT_EQ(over->failed_with(), Errc::body_too_large);
-  EXPECT_NE(over->failure->detail.find("100000"), std::string::npos);
-  EXPECT_TRUE(pipe.dialler.call(event("next"), "", pipe.now));
+  Received& call = pipe.acceptor.target.received.at(0);
+  EXPECT_TRUE(call.event.body_follows);
+  EXPECT_EQ(call.event.body_bytes, 11U);
+  for (const char* piece : {"one ", "two ", "end"}) {
+    pipe.dialler.session().body_data(ticket, piece);
+    pipe.settle();
+  }
+  EXPECT_EQ(call.control->body, "one two end");
+  EXPECT_EQ(sink->body_consumed_bytes, 11U) << "the caller hears that its bytes have left";
+  EXPECT_FALSE(call.control->body_ended);
+  pipe.dialler.session().body_end(ticket);
+  pipe.settle();
+  EXPECT_TRUE(call.control->body_ended);
+  call.sink->reply({}, "thanks");
+  pipe.settle();
+  EXPECT_TRUE(sink->answered());
+}
+
+TEST(SessionUploadTest, StopsAtTheWindowUntilTheTargetConsumes) {
+  MemoryPipe pipe;
+  pipe.acceptor.target.gathers = false;
+  const auto sink = pipe.dialler.call(following(), "", pipe.now);
+  const CallTicket ticket = pipe.dialler.last_ticket();
+  for (int i = 0; i < 16; ++i) {
+    pipe.dialler.session().body_data(ticket, std::string(64 * 1024, 'u'));
+  }
+  pipe.settle();
+  Received& call = pipe.acceptor.target.received.at(0);
+  EXPECT_EQ(call.control->body.size(), Limits{}.stream_window_bytes);
+  EXPECT_EQ(sink->body_consumed_bytes, Limits{}.stream_window_bytes);
+  call.sink->body_consumed(Limits{}.stream_window_bytes / 2);
+  pipe.settle();
+  EXPECT_EQ(call.control->body.size(), Limits{}.stream_window_bytes * 3 / 2);
+}
+
+TEST(SessionUploadTest, MayBeAnsweredBeforeItsEnd) {
+  MemoryPipe pipe(small_session_window());
+  pipe.acceptor.target.gathers = false;
+  for (int i = 0; i < 20; ++i) {
+    const auto sink = pipe.dialler.call(following(), "", pipe.now);
+    const CallTicket ticket = pipe.dialler.last_ticket();
+    pipe.dialler.session().body_data(ticket, std::string(100'000, 'u'));
+    pipe.settle();
+    pipe.acceptor.target.received.back().sink->reply({}, "enough");
+    pipe.settle();
+    ASSERT_TRUE(sink->answered()) << i;
+    pipe.dialler.session().body_data(ticket, "to nobody");
+    pipe.dialler.session().body_end(ticket);
+    pipe.settle();
+  }
   EXPECT_FALSE(pipe.acceptor.ended());
 }
 
-TEST(SessionBodiesTest, RefusesBodiesThatAreTooMuchTogether) {
-  Limits limits;
-  limits.gathered_bytes_max = 150'000;
-  MemoryPipe pipe(limits);
-  const auto held = pipe.dialler.call(event(), std::string(100'000, 'b'), pipe.now);
+TEST(SessionUploadTest, StreamsBothWaysAtOnce) {
+  MemoryPipe pipe;
+  pipe.acceptor.target.gathers = false;
+  const auto sink = pipe.dialler.call(following(), "", pipe.now);
+  const CallTicket ticket = pipe.dialler.last_ticket();
   pipe.settle();
-  const auto over = pipe.dialler.call(event(), std::string(60'000, 'b'), pipe.now);
+  Received& call = pipe.acceptor.target.received.at(0);
+  call.sink->begin({});
+  std::string expected;
+  for (unsigned i = 0; i < 100; ++i) {
+    const std::string piece = pattern(i * 997 + 1, i);
+    expected += piece;
+    pipe.dialler.session().body_data(ticket, std::string(piece));
+    pipe.settle();
+    call.sink->data(std::exchange(call.control->body, {}));
+    call.sink->body_consumed(piece.size());
+    pipe.settle();
+  }
+  pipe.dialler.session().body_end(ticket);
   pipe.settle();
-  EXPECT_EQ(over->failed_with(), Errc::overloaded);
-  pipe.acceptor.target.received.at(0).sink->reply({}, "");
+  ASSERT_TRUE(call.control->body_ended);
+  call.sink->end();
   pipe.settle();
-  EXPECT_TRUE(held->answered());
-  pipe.dialler.call(event(), std::string(60'000, 'b'), pipe.now);
+  ASSERT_TRUE(sink->answered());
+  EXPECT_TRUE(sink->body == expected);
+}
+
+TEST(SessionUploadTest, ASlowTargetStopsItsOwnCallOnly) {
+  MemoryPipe pipe;
+  pipe.acceptor.target.gathers = false;
+  pipe.dialler.call(following(), "", pipe.now);
+  const CallTicket stalled = pipe.dialler.last_ticket();
+  pipe.dialler.session().body_data(stalled, std::string(1'000'000, 'u'));
   pipe.settle();
-  EXPECT_EQ(pipe.acceptor.target.received.size(), 2U) << "room is there again";
+  pipe.acceptor.target.answer = answer_with_noun;
+  const auto sink = pipe.dialler.call(event("small"), "", pipe.now);
+  pipe.settle();
+  EXPECT_EQ(sink->body, "small");
 }
 
 }  // namespace

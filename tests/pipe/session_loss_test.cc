@@ -22,6 +22,39 @@ TEST(SessionLossTest, ACallThatWasNotWrittenHasNotRun) {
   EXPECT_EQ(sink->failed_with(), Errc::not_sent);
 }
 
+TEST(SessionLossTest, ACallThatWasNotWrittenComesBackWhole) {
+  MemoryPipe pipe;
+  Event e = event("cat//a/b");
+  e.deadline = pipe.now + 5s;
+  e.headers = {{"accept", "text/plain"}};
+  const auto small = pipe.dialler.call(e, "small", pipe.now);
+  const auto large = pipe.dialler.call(event("large"), std::string(300'000, 'b'), pipe.now);
+  Event following = event("following");
+  following.body_follows = true;
+  const auto open = pipe.dialler.call(following, "", pipe.now);
+  const CallTicket ticket = pipe.dialler.last_ticket();
+  pipe.dialler.session().body_data(ticket, "one ");
+  pipe.dialler.session().body_data(ticket, "two");
+  const auto cancelled = pipe.dialler.call(event("cancelled"), "", pipe.now);
+  pipe.dialler.session().cancel(pipe.dialler.last_ticket());
+  pipe.lose();
+
+  ASSERT_TRUE(small->returned);
+  EXPECT_EQ(small->returned->noun, "cat//a/b");
+  EXPECT_EQ(small->returned->headers, e.headers);
+  EXPECT_EQ(small->returned->deadline, e.deadline);
+  EXPECT_FALSE(small->returned->body_follows);
+  EXPECT_EQ(small->returned_body, "small");
+  ASSERT_TRUE(large->returned);
+  EXPECT_FALSE(large->returned->body_follows);
+  EXPECT_EQ(large->returned_body.size(), 300'000U);
+  ASSERT_TRUE(open->returned);
+  EXPECT_TRUE(open->returned->body_follows) << "its end has not come yet";
+  EXPECT_EQ(open->returned_body, "one two");
+  EXPECT_FALSE(cancelled->returned);
+  EXPECT_EQ(cancelled->endings, 0);
+}
+
 TEST(SessionLossTest, ACallThatWasWrittenMayHaveRun) {
   MemoryPipe pipe;
   const auto sink = pipe.dialler.call(event(), "", pipe.now);
@@ -103,7 +136,7 @@ TEST(SessionLossTest, CallsMadeAfterTheEndAreRefused) {
   pipe.lose();
   EXPECT_EQ(inside, Errc::peer_unavailable);
   pipe.dialler.session().cancel(pipe.dialler.last_ticket());
-  pipe.dialler.session().end();
+  pipe.dialler.session().end(pipe.now);
   EXPECT_EQ(sink->endings, 1);
 }
 

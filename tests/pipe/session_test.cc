@@ -23,20 +23,10 @@ ReplyHead typed(std::string content_type) {
   return head;
 }
 
-TEST(SessionTest, OpensOnBothSidesWhenHelloHasBeenExchanged) {
+TEST(SessionTest, IsOpenFromItsFirstLinkOn) {
   MemoryPipe pipe;
-  EXPECT_EQ(pipe.dialler.opened, 1);
-  EXPECT_EQ(pipe.acceptor.opened, 1);
   EXPECT_TRUE(pipe.dialler.session().is_open());
-  EXPECT_EQ(pipe.dialler.session().peer().node, "acceptor");
-  EXPECT_EQ(pipe.acceptor.session().peer().node, "dialler");
-}
-
-TEST(SessionTest, RefusesCallsBeforeItIsOpen) {
-  End lonely(Session::Side::dialler, {}, {}, Clock::time_point{});
-  const auto sink = lonely.call(event(), "", Clock::time_point{});
-  EXPECT_EQ(lonely.last_refusal(), Errc::peer_unavailable);
-  EXPECT_EQ(sink->endings, 0);
+  EXPECT_EQ(pipe.dialler.session().peer().software, "restpipe/test");
 }
 
 TEST(SessionTest, CarriesACallAndItsAnswerInBothDirections) {
@@ -274,7 +264,6 @@ TEST(SessionTest, LateCancelAndConsumedTouchNoOtherCallThatHasTheSameId) {
 
 TEST(SessionTest, ALateAnswerDoesNotReachAnotherCallThatHasTheSameId) {
   LonePeer peer;
-  peer.open();
   ASSERT_EQ(peer.sends_call(kFirstId), error_code());
   const auto late = peer.end.target.received.at(0).sink;
   ASSERT_EQ(peer.sends(encode_cancel(kFirstId, 0, {Errc::cancelled, ""})), error_code());

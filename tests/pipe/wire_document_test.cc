@@ -150,7 +150,7 @@ TEST_F(GoldenVectors, AreWhatTheEncoderMakes) {
   append_error_reply({Errc::overloaded, "busy"}, 0x00010000, frame);
   expect(frame);
 
-  Outbox outbox(100);
+  Outbox outbox(100, 1000);
   SendStream stream(0x00010000, frame_flag::yours, 100, 0);
   outbox.push(stream, "abc", true);
   frame.clear();
