@@ -60,6 +60,7 @@ struct Config {
   certs::StaleCrl identity_stale_crl = certs::StaleCrl::refuse;
 
   std::filesystem::path data_dir;  ///< empty: nothing is kept on disk
+  std::filesystem::path policy;    ///< empty: the built-in policy
 
   // Handlers
   std::vector<std::filesystem::path> handlers;  ///< files or directories; empty: the built-in demo
@@ -71,6 +72,7 @@ struct Config {
   std::vector<HostPort> servers;                ///< client only; dialled in this order
   std::chrono::milliseconds connection_wait{};  ///< how long a call waits for its peer's pipe
   std::chrono::milliseconds call_timeout{};     ///< from the request to the end of its reply
+  std::chrono::milliseconds gather_timeout{};   ///< the same for a request to all clients
   std::chrono::milliseconds heartbeat_interval{};
   std::chrono::milliseconds heartbeat_timeout{};  ///< further silence after which the peer is dead
   std::chrono::milliseconds handshake_timeout{};  ///< TLS and HELLO together

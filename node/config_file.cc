@@ -1,4 +1,4 @@
-// The one file that compiles toml++.
+// Reads the settings file; with policy_file.cc the only ones that compile toml++.
 
 #include <cerrno>
 #include <cstring>

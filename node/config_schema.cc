@@ -60,6 +60,8 @@ const std::array kSettings{
             "whether peers are let in while the revocation list is past its nextUpdate"},
     Setting{"data", kind::Path{&Config::data_dir, "DIR"}, Applies::both, false, "", "", kNode,
             "directory for what survives a restart; empty keeps nothing"},
+    Setting{"policy", kind::Path{&Config::policy, "FILE"}, Applies::both, false, "", "", kNode,
+            "TOML file that says who may call what; empty lets clients call the server and not each other"},
 
     Setting{"listen", kind::Address{&Config::listen}, Applies::server, false, "0.0.0.0:1234", "", kPipe,
             "address that clients dial; port 0 takes any free one"},
@@ -71,6 +73,9 @@ const std::array kSettings{
     Setting{"call_timeout", kind::Duration{&Config::call_timeout, milliseconds(100), hours(24)},
             Applies::both, false, "300", "300", kPipe,
             "longest time from a request to the end of its reply"},
+    Setting{"gather_timeout", kind::Duration{&Config::gather_timeout, milliseconds(100), hours(1)},
+            Applies::both, false, "10", "10", kPipe,
+            "how long a request to all clients waits for their replies, unless it says so itself"},
     Setting{"handshake_timeout", kind::Duration{&Config::handshake_timeout, milliseconds(100), minutes(5)},
             Applies::both, false, "10", "10", kPipe,
             "time for a new connection to prove who it is"},

@@ -15,9 +15,9 @@
 namespace rp::node {
 namespace {
 
-// A changed identity or CRL is noticed within this time without a signal; RELIABILITY asks that a
-// revoked pipe be cut within 60 s.
-constexpr std::chrono::seconds kIdentityPoll{5};
+// A changed identity, CRL or policy is noticed within this time without a signal; RELIABILITY asks
+// that a revoked pipe be cut within 60 s.
+constexpr std::chrono::seconds kFilesPoll{5};
 
 handlers::Role handler_role(Role role) {
   return role == Role::server ? handlers::Role::server : handlers::Role::client;
@@ -56,12 +56,15 @@ Runtime::Runtime(const Config& config)
       statsd_(config_.statsd),
       instruments_(config_.role, metrics_, statsd_),
       identity_(config_, metrics_),
+      policy_(config_, metrics_),
       name_(config_.name.empty() ? identity_.name() : config_.name),
       dispatch_observer_(instruments_),
       dispatcher_({.workers = config_.worker_threads, .queued_max = config_.worker_queue_max},
                   &dispatch_observer_),
       plugins_(handler_role(config_.role), name_, dispatcher_),
       logged_handlers_(dispatcher_),
+      guarded_handlers_(logged_handlers_, policy_,
+                        config_.role == Role::server ? "" : identity_.name()),
       gateway_(gateway_options(config_)) {
   disable_core_dumps();
   raise_descriptor_limit();
@@ -89,9 +92,6 @@ pipe::Pipe::Options Runtime::pipe_options() const {
   options.node = name_;
   options.software = software_name();
   options.limits.calls_in_flight_max = static_cast<std::uint32_t>(config_.calls_in_flight_max);
-  options.limits.request_body_bytes_max = config_.body_bytes_max;
-  options.limits.gathered_bytes_max =
-      std::max(options.limits.gathered_bytes_max, config_.body_bytes_max);
   options.limits.session_window_bytes = static_cast<std::uint32_t>(config_.session_window_bytes);
   options.heartbeat.interval = config_.heartbeat_interval;
   options.heartbeat.timeout = config_.heartbeat_timeout;
@@ -157,7 +157,7 @@ int Runtime::run(NodeEnd& end) {
   export_metrics();
   for (auto& thread : threads_) thread->start();
   health_.set(Health::kStarting, false);
-  watch_identity(end);
+  watch_files(end);
 
   std::printf("restpipe %s ready: name=%s %s rest=%s\n",
               std::string(rp::node::name(config_.role)).c_str(), name_.c_str(), ready.c_str(),
@@ -173,17 +173,19 @@ int Runtime::run(NodeEnd& end) {
   return stop(end);
 }
 
-void Runtime::watch_identity(NodeEnd& end) {
-  identity_timer_.expires_after(kIdentityPoll);
-  identity_timer_.async_wait([this, &end](boost::system::error_code ec) {
+void Runtime::watch_files(NodeEnd& end) {
+  files_timer_.expires_after(kFilesPoll);
+  files_timer_.async_wait([this, &end](boost::system::error_code ec) {
     if (ec) return;
     if (identity_.refresh()) end.identity_changed();
-    watch_identity(end);
+    policy_.refresh();
+    watch_files(end);
   });
 }
 
 void Runtime::reload(NodeEnd& end) {
   if (identity_.refresh()) end.identity_changed();
+  policy_.refresh();
   try {
     const Config fresh = reload_config(config_);
     set_log_level(fresh.log_level);

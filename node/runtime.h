@@ -11,12 +11,14 @@
 #include "handlers/dispatcher.h"
 #include "handlers/plugin_set.h"
 #include "node/config.h"
+#include "node/guarded_handlers.h"
 #include "node/health.h"
 #include "node/identity_keeper.h"
 #include "node/instruments.h"
 #include "node/logging.h"
 #include "node/metrics.h"
 #include "node/observed_calls.h"
+#include "node/policy_keeper.h"
 #include "node/statsd.h"
 #include "node/waiting_calls.h"
 #include "pipe/io_thread.h"
@@ -76,8 +78,12 @@ class Runtime {
   IdentityKeeper& identity() { return identity_; }
   handlers::PluginSet& plugins() { return plugins_; }
   const rest::EventGateway& gateway() const { return gateway_; }
-  /// The local handlers, for the peers of pipes.
-  pipe::EventTarget& handlers() { return logged_handlers_; }
+  PolicyKeeper& policy() { return policy_; }
+  /// What answers the peers of pipes: the local handlers as far as the policy allows, or what the
+  /// node's end has put before them.
+  pipe::EventTarget& handlers() { return *for_pipes_; }
+  /// Before start(): `target`, which outlives the pipes, answers instead.
+  void answer_pipes_with(pipe::EventTarget& target) { for_pipes_ = &target; }
   WaitingCalls& waiting() { return *waiting_; }
 
   /// At least one; the first also carries the timers of waiting calls.
@@ -91,7 +97,7 @@ class Runtime {
   void load_plugins();
   void add_common_routes(rest::Router& router, NodeEnd& end);
   rest::ServerOptions rest_options() const;
-  void watch_identity(NodeEnd& end);
+  void watch_files(NodeEnd& end);
   void reload(NodeEnd& end);
   void drain(NodeEnd& end);
   void export_metrics();
@@ -104,12 +110,15 @@ class Runtime {
   Instruments instruments_;
   Health health_;
   IdentityKeeper identity_;
+  PolicyKeeper policy_;
   const std::string name_;
 
   InstrumentedDispatch dispatch_observer_;
   handlers::Dispatcher dispatcher_;
   handlers::PluginSet plugins_;
   LoggedHandlers logged_handlers_;
+  GuardedHandlers guarded_handlers_;
+  pipe::EventTarget* for_pipes_ = &guarded_handlers_;
   const rest::EventGateway gateway_;
 
   std::vector<std::unique_ptr<pipe::IoThread>> threads_;
@@ -117,7 +126,7 @@ class Runtime {
   std::unique_ptr<rest::Server> rest_;
   std::vector<Registry::Callback> exported_;
   boost::asio::io_context main_{1};
-  boost::asio::steady_timer identity_timer_{main_};
+  boost::asio::steady_timer files_timer_{main_};
 };
 
 /// "restpipe/VERSION", as HELLO and the version command have it.
