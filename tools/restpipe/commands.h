@@ -10,6 +10,7 @@ namespace rp::tools {
 void add_call_command(CLI::App& app, int& exit_code);
 void add_nodes_command(CLI::App& app, int& exit_code);
 void add_config_command(CLI::App& app, int& exit_code);
+void add_policy_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
 
 /// Scripts are made from the tree of `app` at the time of the call, so this one is added last.

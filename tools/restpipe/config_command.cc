@@ -1,12 +1,14 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include "node/config.h"
 #include "node/config_text.h"
+#include "node/policy.h"
 #include "tools/restpipe/commands.h"
 
 namespace rp::tools {
@@ -42,7 +44,9 @@ struct Attempt {
 
 Attempt attempt(Role role, const node::Sources& sources) {
   try {
-    return {role, node::load_config(role, sources), {}};
+    auto config = node::load_config(role, sources);
+    if (!config.policy.empty()) node::Policy::load(config.policy);
+    return {role, std::move(config), {}};
   } catch (const node::ConfigError& error) {
     return {role, std::nullopt, error.lines()};
   }
@@ -106,8 +110,8 @@ void add_config_command(CLI::App& app, int& exit_code) {
       "  restpipe config check --config restpipe.toml\n"
       "  restpipe config show --effective --config restpipe.toml server");
 
-  CLI::App* check_command =
-      config->add_subcommand("check", "Say what is wrong with the settings; exit code 3 if any");
+  CLI::App* check_command = config->add_subcommand(
+      "check", "Say what is wrong with the settings and the policy file; exit code 3 if any");
   add_file(*check_command, *options);
   add_role(*check_command, *options);
   check_command->callback([options, &exit_code] { exit_code = check(*options); });
