@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,8 @@ class FileDescriptor final {
   ~FileDescriptor();
 
   int get() const noexcept { return fd_; }
+  /// Whoever calls it closes the descriptor.
+  int release() noexcept { return std::exchange(fd_, -1); }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
  private:
@@ -31,8 +34,14 @@ struct TrustedFile {
 
 /// Opens a regular file or a directory that nobody but root and this process's user can have put
 /// there or changed (RELIABILITY T21); PluginSet::load() states the rules. What was checked is what
-/// is open: the path is walked from the root by descriptors. Throws PluginRefused.
-TrustedFile open_trusted(const std::string& path);
+/// is open: the path is walked from the root by descriptors. Throws PluginRefused, which names the
+/// path as a `what`.
+TrustedFile open_trusted(const std::string& path, std::string_view what = "plugin");
+
+/// The same for the regular file `name` of a directory that open_trusted() has opened; `path` is
+/// the file's own, for the words of a refusal.
+FileDescriptor open_trusted_in(const FileDescriptor& directory, const std::string& name,
+                               const std::string& path, std::string_view what);
 
 /// The names in `directory` that end in ".so", sorted.
 std::vector<std::string> shared_libraries_in(const FileDescriptor& directory);

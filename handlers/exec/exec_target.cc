@@ -1,0 +1,26 @@
+#include "handlers/exec/exec_target.h"
+
+#include <utility>
+
+#include "handlers/exec/exec_call.h"
+#include "handlers/exec/method_files.h"
+
+namespace rp::handlers {
+
+ExecTarget::ExecTarget(ExecOptions options, Threads& threads)
+    : shared_(std::make_shared<Shared>(std::move(options), threads)) {
+  for (const auto& directory : shared_->options.directories) check_method_directory(directory);
+}
+
+ExecTarget::~ExecTarget() = default;
+
+std::shared_ptr<pipe::CallControl> ExecTarget::submit(pipe::Event event, std::string body,
+                                                      pipe::Origin origin,
+                                                      std::shared_ptr<pipe::ReplySink> sink) {
+  auto call = std::make_shared<ExecCall>(shared_, std::move(event), std::move(body),
+                                         std::move(origin), std::move(sink));
+  call->launch();
+  return call;
+}
+
+}  // namespace rp::handlers
