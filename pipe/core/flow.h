@@ -29,9 +29,14 @@ class SendWindow {
 };
 
 /// The receiver's side. Every byte is take()n when it arrives and give_back() when it has left.
+///
+/// The window begins small, so that many bodies whose readers are stuck hold little, and doubles
+/// with each window that was read, so that one body can fill a long line.
 class ReceiveWindow {
  public:
-  explicit ReceiveWindow(std::uint32_t size) : size_(size), open_(size) {}
+  /// Without `size_max` the window keeps its size.
+  explicit ReceiveWindow(std::uint32_t size, std::uint32_t size_max = 0)
+      : size_(size), size_max_(size_max), open_(size) {}
 
   /// False if the sender overran its credit.
   [[nodiscard]] bool take(std::size_t bytes) {
@@ -42,18 +47,27 @@ class ReceiveWindow {
 
   /// Returns the credit to send now: 0 until half of the window is free, so that credit costs
   /// one frame for many bytes.
-  std::uint32_t give_back(std::size_t bytes) {
+  std::uint32_t give_back(std::size_t bytes, bool may_grow = false) {
     freed_ += static_cast<std::uint32_t>(bytes);
     if (freed_ < size_ / 2) return 0;
-    const std::uint32_t credit = freed_;
-    open_ += credit;
+    std::uint32_t credit = freed_;
+    read_ += freed_;
     freed_ = 0;
+    if (may_grow && read_ >= size_ && size_ < size_max_) {
+      const std::uint32_t more = std::min(size_, size_max_ - size_);
+      size_ += more;
+      credit += more;
+      read_ = 0;
+    }
+    open_ += credit;
     return credit;
   }
 
  private:
   std::uint32_t size_;
+  std::uint32_t size_max_;
   std::uint32_t open_;       // bytes the sender may still send
+  std::uint32_t read_ = 0;   // consumed since the window last grew
   std::uint32_t freed_ = 0;  // consumed and not yet given back as credit
 };
 

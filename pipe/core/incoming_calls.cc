@@ -144,7 +144,9 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
   }
   event->body_follows = !end;
   call->body_open = !end;
-  if (!end) call->window = ReceiveWindow(context_.limits.stream_window_bytes);
+  if (!end)
+    call->window =
+        ReceiveWindow(context_.limits.stream_window_bytes, Limits::kStreamWindowBytesMax);
   submit(*call, std::move(*event), std::string(frame.body()));
   return Outcome::ok;
 }
@@ -182,7 +184,8 @@ void IncomingCalls::body_consumed(Ticket ticket, std::size_t bytes) {
   if (!call) return;
   bytes = std::min(bytes, call->unconsumed);
   call->unconsumed -= bytes;
-  if (const std::uint32_t credit = call->window.give_back(bytes); credit > 0 && call->body_open) {
+  if (const std::uint32_t credit = call->window.give_back(bytes, context_.window.has_room());
+      credit > 0 && call->body_open) {
     context_.outbox.push_control(encode_credit(call->id, frame_flag::yours, credit));
   }
   context_.window.give_back(bytes);

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pipe/event.h"
+
 namespace rp::pipe {
 
 /// Bounds of one session. What a peer must know of them travels in HELLO.
@@ -22,7 +24,9 @@ struct Limits {
 
   /// Body bytes that may be on their way un-consumed, per call and per session. As much as the
   /// session's may have been sent without an acknowledgement: so much is kept for a new link.
-  std::uint32_t stream_window_bytes = 256 * 1024;
+  std::uint32_t stream_window_bytes = 64 * 1024;
+  /// What a call's window may grow to while it is read and the session's is mostly free.
+  static constexpr std::uint32_t kStreamWindowBytesMax = kStreamWindowBytes;
   std::uint32_t session_window_bytes = 16 * 1024 * 1024;
   /// Encoded frames that wait to be sent. Above it new calls are refused as overloaded; at
   /// twice the bound the peer is not reading and the session ends.

@@ -123,7 +123,8 @@ void OutgoingCalls::consumed(CallTicket ticket, std::size_t bytes) {
   if (!call || !call->reply) return;
   bytes = std::min(bytes, call->unconsumed);
   call->unconsumed -= bytes;
-  if (const std::uint32_t credit = call->reply->give_back(bytes)) send_credit(call->id, credit);
+  if (const std::uint32_t credit = call->reply->give_back(bytes, window_.has_room()))
+    send_credit(call->id, credit);
   window_.give_back(bytes);
 }
 
@@ -144,7 +145,8 @@ OutgoingCalls::Outcome OutgoingCalls::on_reply(const Frame& frame) {
     }
     return Outcome::ok;
   }
-  call->reply = std::make_unique<ReceiveWindow>(limits_.stream_window_bytes);
+  call->reply =
+      std::make_unique<ReceiveWindow>(limits_.stream_window_bytes, Limits::kStreamWindowBytesMax);
   const auto caller = call->caller;  // begin() may end the call
   caller->begin(std::move(reply->head));
   return Outcome::ok;

@@ -50,6 +50,27 @@ TEST(ReceiveWindowTest, GivesCreditOnceHalfIsFree) {
   EXPECT_FALSE(window.take(1));
 }
 
+TEST(ReceiveWindowTest, DoublesWithEachWindowThatWasReadUpToItsMost) {
+  ReceiveWindow window(100, 300);
+  ASSERT_TRUE(window.take(100));
+  EXPECT_EQ(window.give_back(50, true), 50U) << "half a window says little";
+  ASSERT_TRUE(window.take(50));
+  EXPECT_EQ(window.give_back(50, true), 150U);
+  ASSERT_TRUE(window.take(150));
+  EXPECT_EQ(window.give_back(200, true), 300U);
+  ASSERT_TRUE(window.take(300));
+  EXPECT_EQ(window.give_back(300, true), 300U);
+}
+
+TEST(ReceiveWindowTest, GrowsOnlyWhereItMay) {
+  ReceiveWindow window(100, 300);
+  ASSERT_TRUE(window.take(100));
+  EXPECT_EQ(window.give_back(100, false), 100U);
+  ReceiveWindow fixed(100);
+  ASSERT_TRUE(fixed.take(100));
+  EXPECT_EQ(fixed.give_back(100, true), 100U);
+}
+
 TEST(ReceiveWindowTest, NeverLeaksAByte) {
   std::mt19937 random(1);
   ReceiveWindow window(1000);

@@ -117,6 +117,36 @@ TEST(SessionBodiesTest, StopsASenderWhoseReaderIsSlow) {
   EXPECT_EQ(sink->body.size(), 1'000'000U);
 }
 
+TEST(SessionBodiesTest, GivesAFastReaderALargerWindow) {
+  MemoryPipe pipe;
+  pipe.acceptor.target.answer = [](Received& call) {
+    call.sink->reply({}, std::string(2'000'000, 'r'));
+  };
+  const auto sink = pipe.dialler.call(event(), "", pipe.now);
+  const CallTicket ticket = pipe.dialler.last_ticket();
+  sink->on_data = [&](std::size_t bytes) {
+    if (sink->body.size() < 1'000'000) pipe.dialler.session().consumed(ticket, bytes);
+  };
+  pipe.settle();
+  EXPECT_GE(sink->body.size(), 1'000'000 + Limits::kStreamWindowBytesMax / 2);
+  EXPECT_LE(sink->body.size(), 1'000'000 + Limits::kStreamWindowBytesMax + 16'384);
+}
+
+TEST(SessionBodiesTest, HoldsLittleForManyReadersThatAreStuck) {
+  MemoryPipe pipe;
+  pipe.acceptor.target.answer = [](Received& call) {
+    call.sink->reply({}, std::string(1'000'000, 'r'));
+  };
+  std::vector<std::shared_ptr<RecordingSink>> stuck;
+  for (int i = 0; i < 200; ++i) {
+    stuck.push_back(pipe.dialler.call(event(), "", pipe.now, /*consume=*/false));
+  }
+  pipe.settle();
+  const auto reads = pipe.dialler.call(event(), "", pipe.now);
+  pipe.settle();
+  EXPECT_TRUE(reads->answered());
+}
+
 TEST(SessionBodiesTest, LetsSmallCallsPassAStalledReader) {
   MemoryPipe pipe;
   pipe.acceptor.target.answer = [](Received& call) {
@@ -152,6 +182,7 @@ std::size_t session_window_left(MemoryPipe& pipe) {
 Limits small_session_window() {
   Limits limits;
   limits.session_window_bytes = 1 << 20;  // half of what eight stream windows could hold
+  limits.stream_window_bytes = 256 * 1024;
   return limits;
 }
 
