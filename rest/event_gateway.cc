@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <string_view>
@@ -57,9 +58,9 @@ bool handler_may_set(std::string_view name) {
          !equals_ignoring_case(name.substr(0, kCors.size()), kCors);
 }
 
-bool never_forwarded(std::string_view lower_case_name) {
-  return lower_case_name == "cookie" || lower_case_name == "authorization" ||
-         lower_case_name == "proxy-authorization";
+bool never_forwarded(std::string_view lower_case_name, bool own_authorization) {
+  return lower_case_name == "proxy-authorization" ||
+         (own_authorization && lower_case_name == "authorization");
 }
 
 Problem bad_timeout() {
@@ -97,12 +98,15 @@ class HttpReply final : public pipe::ReplySink {
   void begin(pipe::ReplyHead head) override {
     if (!is_header_value(head.content_type)) return refuse_content_type();
     auto http = http_head(head);
+    if (head.body_bytes)
+      http.headers.push_back({"Content-Length", std::to_string(*head.body_bytes)});
     for (auto& header : head.headers) {  // the length of a stream is the handler's to know
       if (equals_ignoring_case(header.name, "content-length"))
         http.headers.push_back({std::move(header.name), std::move(header.value)});
     }
     begun_ = true;
     exchange_->begin(std::move(http));
+    if (exchange_->request().method() == "HEAD") leave_body();
   }
 
   void data(std::string piece) override { exchange_->write(std::move(piece)); }
@@ -117,9 +121,20 @@ class HttpReply final : public pipe::ReplySink {
     exchange_->respond(to_response(problem, exchange_->request()));
   }
 
+  /// The call that this is the sink of; the answer may have begun before.
+  void set_control(const std::shared_ptr<pipe::CallControl>& control) {
+    {
+      const std::lock_guard lock(mutex_);
+      control_ = control;
+      if (!body_unwanted_) return;
+    }
+    control->cancel();
+  }
+
  private:
   ResponseHead http_head(pipe::ReplyHead& head) const {
     ResponseHead http;
+    if (head.http_status != 0) http.status = head.http_status;
     http.content_type = std::move(head.content_type);
     http.headers.reserve(2 + head.headers.size());
     http.headers.push_back({"X-Event-Return-Code", std::to_string(head.code)});
@@ -128,6 +143,18 @@ class HttpReply final : public pipe::ReplySink {
       if (handler_may_set(header.name)) http.headers.push_back({header.name, header.value});
     }
     return http;
+  }
+
+  /// The head was all that was asked for; the handler need not make the rest.
+  void leave_body() {
+    std::shared_ptr<pipe::CallControl> control;
+    {
+      const std::lock_guard lock(mutex_);
+      body_unwanted_ = true;
+      control = control_.lock();
+    }
+    exchange_->end();
+    if (control) control->cancel();
   }
 
   void refuse_content_type() {
@@ -144,6 +171,10 @@ class HttpReply final : public pipe::ReplySink {
   const EventAddress::Side side_;
   const std::string request_id_;
   bool begun_ = false;
+
+  std::mutex mutex_;                          // guards the two below
+  std::weak_ptr<pipe::CallControl> control_;  // weak, because the call owns this sink
+  bool body_unwanted_ = false;
 };
 
 }  // namespace
@@ -204,17 +235,24 @@ void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress
   auto sink = std::make_shared<HttpReply>(exchange, address.side, event.request_id);
   pipe::Origin origin{"", request.remote().address, request.remote().port};
   auto body = exchange->take_body();
-  const auto control =
-      target.submit(std::move(event), std::move(body), std::move(origin), std::move(sink));
+  const auto control = target.submit(std::move(event), std::move(body), std::move(origin), sink);
+  sink->set_control(control);
   exchange->on_flushed([control](std::size_t bytes) { control->consumed(bytes); });
   exchange->on_disconnect([control] { control->cancel(); });
 }
 
 void EventGateway::forward_headers(const Request& request, pipe::Headers& headers) const {
+  // The event's own content type has no parameters; who needs a boundary or a charset finds it
+  // here.
+  const auto type = request.header("content-type");
+  if (type && type->find(';') != std::string_view::npos) {
+    headers.push_back({"content-type", std::string(*type)});
+  }
   const auto& wanted = options_.forwarded_headers;
   for (std::size_t i = 0; i < request.header_count(); ++i) {
     const auto name = request.header_name(i);
-    if (never_forwarded(name) || std::find(wanted.begin(), wanted.end(), name) == wanted.end())
+    if (never_forwarded(name, options_.own_authorization) || name == "content-type" ||
+        std::find(wanted.begin(), wanted.end(), name) == wanted.end())
       continue;
     headers.push_back({std::string(name), std::string(request.header_value(i))});
   }

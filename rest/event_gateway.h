@@ -12,13 +12,25 @@
 namespace rp::rest {
 
 struct GatewayOptions {
-  /// Lower-case names of request headers that the handler sees. Cookie, Authorization and
-  /// Proxy-Authorization are never forwarded, whatever this says: they belong to this hop.
-  std::vector<std::string> forwarded_headers = {
-      "accept",          "accept-language",  "idempotency-key",
-      "if-match",        "if-none-match",    "if-modified-since",
-      "range",           "traceparent",      "tracestate",
-      "x-forwarded-for", "x-forwarded-proto"};
+  /// Lower-case names of request headers that the handler sees. Proxy-Authorization is never
+  /// forwarded, whatever this says: it belongs to this hop. Cookie and Authorization go to every
+  /// handler of every node that is called, so they are for those who publish applications.
+  std::vector<std::string> forwarded_headers = {"accept",
+                                                "accept-language",
+                                                "idempotency-key",
+                                                "if-match",
+                                                "if-none-match",
+                                                "if-modified-since",
+                                                "if-unmodified-since",
+                                                "if-range",
+                                                "last-event-id",
+                                                "range",
+                                                "traceparent",
+                                                "tracestate",
+                                                "x-forwarded-for",
+                                                "x-forwarded-proto"};
+  /// Authorization carries this node's own token, and is never forwarded either.
+  bool own_authorization = false;
 
   /// How long a call may take when the request has no Request-Timeout header; 0 for no limit.
   std::chrono::milliseconds call_timeout{0};
@@ -27,13 +39,13 @@ struct GatewayOptions {
 };
 
 /// Turns an exchange into an event, submits it, and the reply into an HTTP answer:
-/// always 200 with X-Event-Return-Code when a reply arrives, a problem document when the call
-/// fails.
+/// with X-Event-Return-Code and status 200 when a reply arrives, unless it stands for an HTTP
+/// response and brings a status of its own; a problem document when the call fails.
 ///
-/// GET, HEAD (as get, body left out), POST, PUT, DELETE and PATCH are events; any other method is
-/// answered 405. A sane X-Request-Id of the caller is kept, else one is made; each answer carries
-/// it. `Request-Timeout: SECONDS` (decimal, fractions allowed) sets the deadline. A client that
-/// leaves cancels the call; bytes flushed to it are reported as consumed.
+/// GET, HEAD (as get; the call is cancelled once its head is here), POST, PUT, DELETE and PATCH are
+/// events; any other method is answered 405. A sane X-Request-Id of the caller is kept, else one is
+/// made; each answer carries it. `Request-Timeout: SECONDS` (decimal, fractions allowed) sets the
+/// deadline. A client that leaves cancels the call; bytes flushed to it are reported as consumed.
 class EventGateway {
  public:
   explicit EventGateway(GatewayOptions options);

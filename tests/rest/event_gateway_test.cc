@@ -32,18 +32,31 @@ TEST_F(EventGatewayTest, TurnsARequestIntoAnEvent) {
   EXPECT_EQ(submission.origin.node, "");
   EXPECT_EQ(submission.origin.address, "127.0.0.1");
   EXPECT_NE(submission.origin.port, 0);
-  EXPECT_EQ(submission.event.headers, (pipe::Headers{{"accept", "a/b"}, {"traceparent", "00-1"}}));
+  EXPECT_EQ(submission.event.headers, (pipe::Headers{{"content-type", "text/csv;charset=x"},
+                                                     {"accept", "a/b"},
+                                                     {"traceparent", "00-1"}}));
   EXPECT_EQ(submission.event.deadline, pipe::Clock::time_point::max());
 }
 
-TEST_F(EventGatewayTest, NeverForwardsCredentialsEvenWhenTold) {
+TEST_F(EventGatewayTest, ForwardsCredentialsOnlyWhenTold) {
   GatewayOptions options;
   options.forwarded_headers = {"cookie", "authorization", "proxy-authorization", "x-fine"};
   reply_with({}, "");
   serve(options);
   front_->ask(
       get("/server/a", "Cookie: a\r\nAuthorization: b\r\nProxy-Authorization: c\r\nX-Fine: d\r\n"));
-  EXPECT_EQ(target_.submissions.take()->event.headers, (pipe::Headers{{"x-fine", "d"}}));
+  EXPECT_EQ(target_.submissions.take()->event.headers,
+            (pipe::Headers{{"cookie", "a"}, {"authorization", "b"}, {"x-fine", "d"}}));
+}
+
+TEST_F(EventGatewayTest, NeverForwardsTheNodesOwnToken) {
+  GatewayOptions options;
+  options.forwarded_headers = {"cookie", "authorization"};
+  options.own_authorization = true;
+  reply_with({}, "");
+  serve(options);
+  front_->ask(get("/server/a", "Cookie: a\r\nAuthorization: Bearer x\r\n"));
+  EXPECT_EQ(target_.submissions.take()->event.headers, (pipe::Headers{{"cookie", "a"}}));
 }
 
 TEST_F(EventGatewayTest, HasAVerbForEachMethodThatIsAnEvent) {
@@ -227,6 +240,56 @@ TEST_F(EventGatewayTest, LetsAHandlerSayTheLengthOfItsStream) {
   const auto answer = front_->ask(get("/server/a"));
   EXPECT_EQ(answer.header("content-length"), "3");
   EXPECT_EQ(answer.body, "abc");
+}
+
+TEST_F(EventGatewayTest, TellsTheLengthOfAStreamThatKnowsIt) {
+  target_.answer_with([](Submission& s) {
+    pipe::ReplyHead head;
+    head.body_bytes = 3;
+    s.sink->begin(std::move(head));
+    s.sink->data("abc");
+    s.sink->end();
+  });
+  serve();
+  const auto answer = front_->ask(get("/server/a"));
+  EXPECT_EQ(answer.header("content-length"), "3");
+  EXPECT_EQ(answer.body, "abc");
+}
+
+TEST_F(EventGatewayTest, TheHeadOfAStreamIsEnoughForHead) {
+  for (const bool at_once : {true, false}) {
+    target_.control = std::make_shared<RecordingControl>();
+    const auto begin = [](pipe::ReplySink& sink) {
+      pipe::ReplyHead head;
+      head.body_bytes = 5'000'000'000;
+      sink.begin(std::move(head));
+    };
+    target_.answer_with([&](Submission& s) {
+      if (at_once) begin(*s.sink);
+    });
+    if (!front_) serve();
+    auto client = front_->connect();
+    client.send("HEAD /server/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const auto submission = target_.submissions.take().value();
+    if (!at_once) begin(*submission.sink);
+    const auto answer = client.read_answer(true);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("content-length"), "5000000000");
+    EXPECT_TRUE(eventually([&] { return target_.control->cancelled == 1; }));
+  }
+}
+
+TEST_F(EventGatewayTest, ShowsTheStatusOfAReplyThatStandsForAnHttpResponse) {
+  pipe::ReplyHead head{404, "text/html", {{"location", "../login"}, {"set-cookie", "a=1"}}};
+  head.http_status = 303;
+  reply_with(head, "moved");
+  serve();
+  const auto answer = front_->ask(get("/server/app//x"));
+  EXPECT_EQ(answer.status, 303);
+  EXPECT_EQ(answer.header("x-event-return-code"), "404");
+  EXPECT_EQ(answer.header("location"), "../login");
+  EXPECT_EQ(answer.header("set-cookie"), "a=1");
+  EXPECT_EQ(answer.body, "moved");
 }
 
 TEST_F(EventGatewayTest, CancelsWhenTheClientLeaves) {
