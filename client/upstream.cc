@@ -128,22 +128,42 @@ asio::awaitable<pipe::Result<tcp::socket>> Upstream::dial(node::HostPort server)
 asio::awaitable<void> Upstream::serve(tcp::socket socket, const node::HostPort& server) {
   opened_ = false;
   server_leaves_ = false;
-  error_code why;
-  std::string detail;
-  {
-    pipe::Pipe pipe(std::move(socket), thread_, runtime_.identity().tls(), server.host,
-                    runtime_.pipe_options(), runtime_.handlers(), *this);
-    pipe_ = &pipe;
-    why = co_await pipe.run();
-    detail = pipe.detail();
-    stay_away_ = std::min(pipe.retry_after(), kStayAwayMax);
-    pipe_ = nullptr;
+  const pipe::Pipe::Options options = runtime_.pipe_options();
+  pipe::Handshake handshake(std::move(socket), thread_, runtime_.identity().tls(), server.host);
+  handshake_ = &handshake;
+  error_code why = co_await greet(handshake, options.self);
+  handshake_ = nullptr;
+  stay_away_ = std::min(handshake.greeting().retry_after(), kStayAwayMax);
+  if (why) {
+    const std::string detail = handshake.detail();
+    if (!leaving_) {
+      attempt_failed(server, why.message() + (detail.empty() ? "" : ": " + detail));
+    }
+    co_return;
   }
-  if (opened_) {
-    pipe_lost(why);
-  } else if (!leaving_) {
-    attempt_failed(server, why.message() + (detail.empty() ? "" : ": " + detail));
+  pipe::PipeOwner& self = *this;
+  pipe::Pipe pipe(pipe::Session::Side::dialler, handshake.peer(), handshake.greeting().peer(),
+                  thread_, options, runtime_.handlers(), self);
+  pipe_ = &pipe;
+  const std::uint64_t count = handshake.greeting().peer().received_frames;
+  pipe::Connection connection = handshake.release();
+  why = co_await pipe.carry(std::move(connection), count, std::nullopt);
+  stay_away_ = std::min(pipe.retry_after(), kStayAwayMax);
+  pipe_lost(why);
+  pipe.end(why);
+  pipe_ = nullptr;
+}
+
+asio::awaitable<error_code> Upstream::greet(pipe::Handshake& handshake,
+                                            const pipe::Introduction& self) {
+  const auto timeout = runtime_.config().handshake_timeout;
+  if (auto ec = co_await handshake.secure(pipe::Clock::now() + timeout)) co_return ec;
+  if (handshake.tls().peer_revoked(runtime_.identity().tls()->identity())) {
+    co_await handshake.refuse({Errc::revoked, make_error_code(Errc::revoked).message()});
+    co_return Errc::revoked;
   }
+  if (auto ec = co_await handshake.say(encode_hello(pipe::make_hello(self)))) co_return ec;
+  co_return co_await handshake.hear(pipe::Clock::now() + timeout);
 }
 
 void Upstream::attempt_failed(const node::HostPort& server, const std::string& reason) {
@@ -164,11 +184,6 @@ void Upstream::pipe_lost(error_code why) {
   runtime_.instruments().pipe_broken();
   if (!first_failure_) first_failure_ = std::chrono::system_clock::now();
   runtime_.plugins().connect_fail(failures_++, first_failure_);
-}
-
-error_code Upstream::pipe_admitted(pipe::Pipe& pipe) {
-  if (pipe.peer_revoked(runtime_.identity().tls()->identity())) return Errc::revoked;
-  return {};
 }
 
 void Upstream::pipe_opened(pipe::Pipe& pipe) {
@@ -240,6 +255,7 @@ void Upstream::begin_drain() {
   leaving_ = true;
   thread_.post([this] {
     pause_->cancel();
+    if (handshake_) handshake_->close(Errc::draining);
     if (pipe_) pipe_->goodbye({Errc::draining, "the client is shutting down"}, /*drain=*/true);
   });
 }
@@ -252,7 +268,7 @@ bool Upstream::wait_until_ended(pipe::Clock::time_point deadline) {
 void Upstream::finish_drain(pipe::Clock::time_point deadline) {
   if (wait_until_ended(deadline)) return;
   thread_.post([this] {
-    if (pipe_) pipe_->close(Errc::stopped);
+    if (pipe_) pipe_->end(Errc::stopped);
   });
   wait_until_ended(pipe::Clock::now() + kCloseWait);
 }

@@ -51,15 +51,18 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket,
                                      const node::HostPort& server);
   boost::asio::awaitable<pipe::Result<boost::asio::ip::tcp::socket>> dial(node::HostPort server);
+  boost::asio::awaitable<pipe::error_code> greet(pipe::Handshake& handshake,
+                                                 const pipe::Introduction& self);
   void attempt_failed(const node::HostPort& server, const std::string& reason);
   void pipe_lost(pipe::error_code why);
   void set_target(std::shared_ptr<pipe::EventTarget> target);
   std::shared_ptr<pipe::EventTarget> target() const;
   bool wait_until_ended(pipe::Clock::time_point deadline);
 
-  pipe::error_code pipe_admitted(pipe::Pipe& pipe) override;
   void pipe_opened(pipe::Pipe& pipe) override;
   void pipe_draining(pipe::Pipe& pipe, const pipe::Failure& reason) override;
+  void pipe_expired(pipe::Pipe&) override {}
+  bool pipe_peer_gone(pipe::Pipe&) override { return true; }
   void pipe_pinged(pipe::Pipe& pipe) override;
   void pipe_ponged(pipe::Pipe& pipe, pipe::Clock::duration round_trip) override;
 
@@ -67,6 +70,7 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   pipe::IoThread& thread_;
   pipe::Backoff backoff_;
   std::optional<boost::asio::steady_timer> pause_;  // between attempts; until release()
+  pipe::Handshake* handshake_ = nullptr;  // the one that is under way; touched on the thread only
   pipe::Pipe* pipe_ = nullptr;      // the one that is being served; touched on the thread only
   bool opened_ = false;             // its HELLO has come
   handlers::PluginSet::Peer peer_;  // the server of the last pipe, as plugins know it

@@ -89,12 +89,12 @@ void Runtime::load_plugins() {
 
 pipe::Pipe::Options Runtime::pipe_options() const {
   pipe::Pipe::Options options;
-  options.node = name_;
-  options.software = software_name();
-  options.limits.calls_in_flight_max = static_cast<std::uint32_t>(config_.calls_in_flight_max);
-  options.limits.session_window_bytes = static_cast<std::uint32_t>(config_.session_window_bytes);
-  options.heartbeat.interval = config_.heartbeat_interval;
-  options.heartbeat.timeout = config_.heartbeat_timeout;
+  options.self.node = name_;
+  options.self.software = software_name();
+  options.self.limits.calls_in_flight_max = static_cast<std::uint32_t>(config_.calls_in_flight_max);
+  options.self.limits.session_window_bytes = static_cast<std::uint32_t>(config_.session_window_bytes);
+  options.self.heartbeat.interval = config_.heartbeat_interval;
+  options.self.heartbeat.timeout = config_.heartbeat_timeout;
   options.handshake_timeout = config_.handshake_timeout;
   return options;
 }

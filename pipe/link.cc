@@ -30,107 +30,27 @@ error_code last_error() { return {errno, boost::system::system_category()}; }
 
 }  // namespace
 
-Link::Link(asio::ip::tcp::socket socket, IoThread& thread, std::shared_ptr<const TlsContext> tls,
-           const std::string& host, Options options)
+Link::Link(Connection connection, IoThread& thread, Options options)
     : options_(options),
       thread_(thread),
-      socket_(std::move(socket)),
-      tls_(std::move(tls), host),
+      socket_(connection.take_socket(thread)),
+      tls_(connection.take_tls()),
       timer_(thread.context()),
-      finished_(thread.context(), Clock::time_point::max()) {
+      finished_(thread.context(), Clock::time_point::max()),
+      early_(connection.take_received()) {
   error_code ignored;  // a connection that is already gone shows at the first read
   socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   const auto user_timeout_ms = static_cast<unsigned>(options_.user_timeout.count());
   ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms,
                sizeof user_timeout_ms);
 }
 
-asio::awaitable<error_code> Link::handshake(Clock::time_point deadline) {
-  bool timed_out = false;
-  bool timer_ended = false;
-  asio::steady_timer timer(thread_.context(), deadline);
-  timer.async_wait([this, &timed_out, &timer_ended](error_code ec) {
-    timer_ended = true;
-    if (!ec) {
-      timed_out = true;
-      // Not cancel(): that would miss a wait that has just ended, and the next one would be
-      // endless.
-      socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ec);
-    }
-    finished_.cancel();
-  });
-
-  error_code result;
-  std::string out;
-  std::string_view in;
-  for (;;) {
-    tls_.feed(in, out);
-    const Result<bool> done = tls_.handshake();
-    early_ = tls_.unread();
-    if (auto ec = co_await send_all(std::exchange(out, {})); ec && done) {
-      result = ec;
-      break;
-    }
-    if (!done) result = done.error();
-    if (!done || *done) break;
-    const Result<std::string_view> received = co_await receive_some();
-    if (!received) {
-      result = received.error();
-      break;
-    }
-    in = *received;
-  }
-
-  timer.cancel();
-  while (!timer_ended) {
-    error_code ignored;
-    co_await finished_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
-  if (closed_) co_return why_;
-  co_return timed_out ? make_error_code(Errc::handshake_timeout) : result;
-}
-
-/// Waits for bytes and returns them; they stay valid until the next suspension.
-asio::awaitable<Result<std::string_view>> Link::receive_some() {
-  std::string& in = thread_.scratch().cipher_in;
-  for (;;) {
-    error_code ec;
-    co_await socket_.async_wait(asio::ip::tcp::socket::wait_read,
-                                asio::redirect_error(asio::use_awaitable, ec));
-    if (ec) co_return ec;
-    const ssize_t n = ::recv(socket_.native_handle(), in.data(), in.size(), 0);
-    if (n > 0) co_return std::string_view(in).substr(0, static_cast<std::size_t>(n));
-    if (n == 0) co_return error_code(Errc::link_lost);
-    if (errno != EAGAIN && errno != EINTR) co_return last_error();
-  }
-}
-
-asio::awaitable<error_code> Link::send_all(std::string bytes) {
-  std::string_view rest = bytes;
-  while (!rest.empty()) {
-    const ssize_t n = ::send(socket_.native_handle(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (n >= 0) {
-      rest.remove_prefix(static_cast<std::size_t>(n));
-      continue;
-    }
-    if (errno != EAGAIN && errno != EINTR) co_return last_error();
-    error_code ec;
-    co_await socket_.async_wait(asio::ip::tcp::socket::wait_write,
-                                asio::redirect_error(asio::use_awaitable, ec));
-    if (ec) co_return ec;
-  }
-  co_return error_code();
-}
-
-asio::awaitable<error_code> Link::carry(Session& session) {
+asio::awaitable<error_code> Link::carry(Session& session, std::string_view first) {
   session_ = &session;
   ++operations_;  // this coroutine's own hold, until it waits
   busy_ = true;
-  tls_.feed(early_, thread_.scratch().cipher_out);
-  if (decrypt()) after_input();
+  begin(first);
   busy_ = false;
-  early_ = {};
   --operations_;
   while (!closed_ || operations_ > 0) {
     error_code ignored;
@@ -138,6 +58,15 @@ asio::awaitable<error_code> Link::carry(Session& session) {
   }
   session_ = nullptr;
   co_return why_;
+}
+
+void Link::begin(std::string_view first) {
+  tls_->feed({}, thread_.scratch().cipher_out);
+  if (auto ec = tls_->write(first)) return close(ec);
+  send_records();
+  if (session_->is_over()) return close(Errc::protocol_violation);  // the peer's HELLO lied
+  const std::string early = std::exchange(early_, std::string());
+  if (!closed_ && (early.empty() || take(early))) after_input();
 }
 
 void Link::finish_if_idle() {
@@ -160,7 +89,7 @@ bool Link::receive() {
       close(n == 0 ? make_error_code(Errc::link_lost) : last_error());
       return false;
     }
-    tls_.feed({in.data(), static_cast<std::size_t>(n)}, thread_.scratch().cipher_out);
+    tls_->feed({in.data(), static_cast<std::size_t>(n)}, thread_.scratch().cipher_out);
     if (!decrypt()) return false;
     if (static_cast<std::size_t>(n) < in.size()) return true;
   }
@@ -174,21 +103,24 @@ bool Link::decrypt() {
     std::size_t filled = 0;
     error_code ended;
     while (filled < plain.size()) {
-      const Result<std::size_t> n = tls_.read(plain.data() + filled, plain.size() - filled);
+      const Result<std::size_t> n = tls_->read(plain.data() + filled, plain.size() - filled);
       if (!n) ended = n.error();
       if (!n || *n == 0) break;
       filled += *n;
     }
-    if (filled > 0) {
-      if (auto ec = session_->receive({plain.data(), filled}, Clock::now())) ended = ec;
-      if (closed_) return false;
-    }
+    if (filled > 0 && !take({plain.data(), filled})) return false;
     if (ended) {
       close(ended == asio::error::eof ? make_error_code(Errc::link_lost) : ended);
       return false;
     }
     if (filled < plain.size()) return true;
   }
+}
+
+/// False when the link was closed.
+bool Link::take(std::string_view plain) {
+  if (auto ec = session_->receive(plain, Clock::now())) close(ec);
+  return !closed_;
 }
 
 void Link::after_input() {
@@ -203,8 +135,8 @@ void Link::flush() {
     frames.clear();
     session_->produce(frames, kBatchBytes, Clock::now());
     if (frames.empty()) break;
-    tls_.feed({}, thread_.scratch().cipher_out);
-    if (auto ec = tls_.write(frames)) return close(ec);
+    tls_->feed({}, thread_.scratch().cipher_out);
+    if (auto ec = tls_->write(frames)) return close(ec);
     send_records();
   }
   send_records();  // what TLS itself had to say
@@ -318,8 +250,8 @@ bool Link::say_last_word() {
   std::string frames;
   const bool last_word = session_->has_last_word();
   if (last_word) session_->produce(frames, kBatchBytes, Clock::now());
-  tls_.feed({}, records);
-  if (!tls_.write(frames)) tls_.close_notify();
+  tls_->feed({}, records);
+  if (!tls_->write(frames)) tls_->close_notify();
   unsent_ += records;
   return send_unsent() && last_word;
 }

@@ -8,16 +8,16 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "pipe/core/session.h"
+#include "pipe/handshake.h"
 #include "pipe/io_thread.h"
 #include "pipe/tls.h"
 
 namespace rp::pipe {
 
-/// One TLS connection: shakes hands, then carries a session until either ends.
+/// One TLS connection, from its HELLOs on: carries a session until either ends.
 ///
-/// Lives on one I/O thread. The handshake is a coroutine; what happens per batch of frames is plain
-/// callbacks. All that is queued while a write is under way leaves together, in records as full as
-/// they get and one send.
+/// Lives on one I/O thread, in plain callbacks. All that is queued while a write is under way
+/// leaves together, in records as full as they get and one send.
 class Link {
  public:
   struct Options {
@@ -27,31 +27,27 @@ class Link {
     std::chrono::milliseconds user_timeout{15'000};
   };
 
-  Link(boost::asio::ip::tcp::socket socket, IoThread& thread, std::shared_ptr<const TlsContext> tls,
-       const std::string& host, Options options);
+  Link(Connection connection, IoThread& thread, Options options);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// Errors: bad_identity (the peer was refused, or refused us; see tls().failure_reason()),
-  /// handshake_timeout, or the socket's.
-  boost::asio::awaitable<error_code> handshake(Clock::time_point deadline);
-
-  /// Carries the session, which outlives the wait; says why it ended. Await it once, after a good
-  /// handshake. When it returns the socket is closed and nothing refers to this object any more.
-  boost::asio::awaitable<error_code> carry(Session& session);
+  /// Carries the session, which outlives the wait; says why it ended. `first` goes out before what
+  /// the session has to say: our HELLO, where it is not out yet. Await it once. When it returns the
+  /// socket is closed and nothing refers to this object any more.
+  boost::asio::awaitable<error_code> carry(Session& session, std::string_view first);
 
   /// The session has output, or an earlier wake_at(), of which the link does not know yet.
   void wake();
-  /// Ends handshake() or carry() with `why`. A GOODBYE of the session gets a second to reach the
+  /// Ends carry() with `why`. A GOODBYE of the session gets a second to reach the
   /// peer.
   void close(error_code why);
 
-  TlsEngine& tls() { return tls_; }
+  TlsEngine& tls() { return *tls_; }
 
  private:
-  boost::asio::awaitable<Result<std::string_view>> receive_some();
-  boost::asio::awaitable<error_code> send_all(std::string bytes);
+  void begin(std::string_view first);
   bool receive();
+  bool take(std::string_view plain);
   bool decrypt();
   void flush();
   void send_records();
@@ -83,14 +79,14 @@ class Link {
   const Options options_;
   IoThread& thread_;
   boost::asio::ip::tcp::socket socket_;
-  TlsEngine tls_;
+  std::unique_ptr<TlsEngine> tls_;
   Session* session_ = nullptr;
 
   boost::asio::steady_timer timer_;
   Clock::time_point timer_at_ = Clock::time_point::max();
   boost::asio::steady_timer finished_;  // never expires; cancelled when carry() may return
 
-  std::string early_;               // ciphertext that came behind the handshake
+  std::string early_;               // decrypted, behind the peer's HELLO
   std::string unsent_;              // records that the socket did not take yet
   Clock::time_point unsent_since_;  // when the socket last took something of them
   bool read_armed_ = false;

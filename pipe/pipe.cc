@@ -1,181 +1,146 @@
 #include "pipe/pipe.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "pipe/core/head.h"
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "pipe/log.h"
+#include "pipe/pipe_call.h"
 
 namespace rp::pipe {
 namespace {
 
 namespace asio = boost::asio;
 
-Origin origin_of(const asio::ip::tcp::socket& socket) {
-  error_code ec;
-  const auto endpoint = socket.remote_endpoint(ec);
-  if (ec) return {};
-  auto address = endpoint.address();
-  // A client that came through a dual-stack listener has one address, however it is written.
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  return {.node = {}, .address = address.to_string(), .port = endpoint.port()};
+/// Whether the other side, or what speaks for it, has ended the connection. A living peer knows
+/// that too and is back soon; a link that just falls silent says nothing.
+bool is_closed_by_peer(error_code why) {
+  return why == Errc::link_lost || why == asio::error::connection_reset ||
+         why == asio::error::broken_pipe;
+}
+
+Session::Options session_options(Session::Side side, const Origin& peer,
+                                 const Pipe::Options& options) {
+  return {.side = side,
+          .origin = peer,
+          .limits = options.self.limits,
+          .heartbeat = options.self.heartbeat,
+          .trace = log_enabled(LogLevel::debug)};
 }
 
 }  // namespace
 
-struct Pipe::Anchor {
-  IoThread& thread;
-  Session* session = nullptr;  // touched on the thread only; null before HELLO and after the end
-};
-
-/// One submitted event. Its members but `anchor_` are touched on the I/O thread only.
-class Pipe::Call final : public CallControl, public std::enable_shared_from_this<Call> {
- public:
-  explicit Call(std::shared_ptr<Anchor> anchor) : anchor_(std::move(anchor)) {}
-
-  void start(const Event& event, std::string body, std::shared_ptr<ReplySink> sink) {
-    if (cancelled_) return;
-    if (!anchor_->session) {
-      return sink->fail({Errc::peer_unavailable, "the pipe is gone; the handler has not run"});
-    }
-    // The time serves to say how much is left of a deadline; reading it is a twentieth of a call.
-    const bool timed = event.deadline != Clock::time_point::max();
-    const auto now = timed ? Clock::now() : Clock::time_point();
-    const Result<CallTicket> ticket =
-        anchor_->session->call(event, std::move(body), std::move(sink), now);
-    if (ticket) {
-      ticket_ = *ticket;
-      return;
-    }
-    std::string detail = ticket.error() == Errc::malformed_frame ? check(event) : std::string();
-    if (detail.empty()) detail = ticket.error().message();
-    sink->fail({static_cast<Errc>(ticket.error().value()), std::move(detail)});
-  }
-
-  void cancel() override {
-    at_home([](Call& call) {
-      call.cancelled_ = true;
-      if (call.anchor_->session) call.anchor_->session->cancel(call.ticket_);
-    });
-  }
-
-  void consumed(std::size_t bytes) override {
-    at_home([bytes](Call& call) {
-      if (call.anchor_->session) call.anchor_->session->consumed(call.ticket_, bytes);
-    });
-  }
-
- private:
-  template <class F>
-  void at_home(F f) {
-    if (anchor_->thread.is_current()) return f(*this);
-    anchor_->thread.post([self = shared_from_this(), f] { f(*self); });
-  }
-
-  const std::shared_ptr<Anchor> anchor_;
-  CallTicket ticket_;
-  bool cancelled_ = false;
-};
-
-class Pipe::Target final : public EventTarget {
-  /// An event on its way to the I/O thread. A thread that has stopped destroys it instead of
-  /// running it, and then the one who waits hears so.
-  struct Submission {
-    std::shared_ptr<Call> call;
-    Event event;
-    std::string body;
-    std::shared_ptr<ReplySink> sink;
-
-    Submission(std::shared_ptr<Call> c, Event e, std::string b, std::shared_ptr<ReplySink> s)
-        : call(std::move(c)), event(std::move(e)), body(std::move(b)), sink(std::move(s)) {}
-    Submission(Submission&&) noexcept = default;
-    ~Submission() {
-      if (sink) sink->fail({Errc::stopped, "this node is shutting down; the handler has not run"});
-    }
-    void operator()() { call->start(event, std::move(body), std::exchange(sink, nullptr)); }
-  };
-
- public:
-  explicit Target(std::shared_ptr<Anchor> anchor) : anchor_(std::move(anchor)) {}
-
-  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin /*origin*/,
-                                      std::shared_ptr<ReplySink> sink) override {
-    auto call = std::make_shared<Call>(anchor_);
-    if (anchor_->thread.is_current()) {
-      call->start(event, std::move(body), std::move(sink));
-      return call;
-    }
-    anchor_->thread.post(Submission(call, std::move(event), std::move(body), std::move(sink)));
-    return call;
-  }
-
- private:
-  const std::shared_ptr<Anchor> anchor_;
-};
-
-Pipe::Pipe(asio::ip::tcp::socket socket, IoThread& thread, std::shared_ptr<const TlsContext> tls,
-           const std::string& host, Options options, EventTarget& local, PipeOwner& owner)
+Pipe::Pipe(Session::Side side, Origin peer, Hello hello, IoThread& thread, Options options,
+           EventTarget& local, PipeOwner& owner)
     : thread_(thread),
       options_(std::move(options)),
-      local_(local),
       owner_(owner),
-      side_(tls->identity().role() == certs::Role::client ? Session::Side::dialler
-                                                          : Session::Side::acceptor),
-      peer_(origin_of(socket)),
-      link_(std::move(socket), thread, std::move(tls), host, options_.link),
-      anchor_(std::make_shared<Anchor>(Anchor{thread})) {}
+      peer_(std::move(peer)),
+      session_(session_options(side, peer_, options_), std::move(hello), local, thread,
+               static_cast<SessionOwner&>(*this), Clock::now()),
+      anchor_(std::make_shared<Anchor>(Anchor{thread, this, session_, options_.returned})),
+      link_gone_(thread.context(), Clock::time_point::max()),
+      detached_timer_(thread.context()) {}
 
-Pipe::~Pipe() { anchor_->session = nullptr; }
-
-asio::awaitable<error_code> Pipe::run() {
-  if (auto ec = co_await link_.handshake(Clock::now() + options_.handshake_timeout)) {
-    detail_ = link_.tls().failure_reason();
-    co_return ec;
-  }
-  certs::PeerIdentity identity = link_.tls().peer();
-  peer_.node = std::move(identity.name);
-  peer_not_after_ = identity.not_after;
-
-  Session::Options options;
-  options.side = side_;
-  options.node = options_.node;
-  options.software = options_.software;
-  options.origin = peer_;
-  options.limits = options_.limits;
-  options.heartbeat = options_.heartbeat;
-  options.hello_timeout = options_.handshake_timeout;
-  options.trace = log_enabled(LogLevel::debug);
-  SessionOwner& self = *this;  // the base is private to everyone else
-  session_.emplace(std::move(options), local_, thread_, self, Clock::now());
-  const error_code refused = owner_.pipe_admitted(*this);
-  if (refused) {
-    session_->goodbye({static_cast<Errc>(refused.value()), refused.message()}, /*drain=*/false);
-  }
-  const error_code why = co_await link_.carry(*session_);
-  detail_ = session_->end_detail();
-  if (detail_.empty()) detail_ = link_.tls().failure_reason();
-  anchor_->session = nullptr;
-  session_->end();
-  co_return refused ? refused : why;
+Pipe::~Pipe() {
+  end(Errc::stopped);
+  anchor_->pipe = nullptr;
 }
 
-void Pipe::close(error_code why) { link_.close(why); }
+asio::awaitable<error_code> Pipe::carry(Connection connection, std::uint64_t peer_received_frames,
+                                        std::optional<Hello> hello) {
+  const std::uint64_t mine = ++carriers_;
+  while (link_) {
+    link_->close(Errc::replaced);
+    error_code ignored;
+    co_await link_gone_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  if (mine != carriers_) co_return Errc::replaced;  // another link came later
+  if (is_over()) co_return Errc::link_lost;
+
+  detached_timer_.cancel();
+  peer_.address = connection.peer().address;
+  peer_.port = connection.peer().port;
+  bytes_received_before_ = session_.stats().bytes_received;
+  std::string first;
+  if (hello) {
+    hello->received_frames = session_.received_frames();
+    first = encode_hello(*hello);
+  }
+  link_ = std::make_unique<Link>(std::move(connection), thread_, options_.link);
+  error_code why = session_.attach(peer_received_frames, Clock::now());
+  if (!why) owner_.pipe_opened(*this);
+  why = co_await link_->carry(session_, first);
+  detached(why);
+  co_return why;
+}
+
+void Pipe::detached(error_code why) {
+  detail_ = session_.end_detail();
+  if (detail_.empty()) detail_ = link_->tls().failure_reason();
+  link_.reset();
+  link_gone_.cancel();
+  const auto now = Clock::now();
+  session_.detach(now);
+  if (session_.is_over()) return;
+  kept_until_ = now + options_.session_grace;
+  // A distant peer needs two round trips for TCP and TLS, and one more may be lost.
+  peer_gone_at_ = is_closed_by_peer(why)
+                      ? now + options_.return_wait + 4 * session_.stats().round_trip
+                      : Clock::time_point::max();
+  arm_detached_timer();
+}
+
+void Pipe::arm_detached_timer() {
+  detached_timer_.expires_at(std::min({kept_until_, peer_gone_at_, session_.wake_at()}));
+  detached_timer_.async_wait([anchor = anchor_](error_code ec) {
+    if (!ec && anchor->pipe && !anchor->pipe->link_) anchor->pipe->on_detached_timer();
+  });
+}
+
+void Pipe::on_detached_timer() {
+  const auto now = Clock::now();
+  if (now >= kept_until_) {
+    end(Errc::session_lost);
+    return owner_.pipe_expired(*this);
+  }
+  if (now >= peer_gone_at_) {
+    const bool gone = owner_.pipe_peer_gone(*this);
+    peer_gone_at_ = gone ? Clock::time_point::max() : now + options_.return_wait;
+    if (gone) {
+      anchor_->ending = true;
+      session_.give_up(now);
+      anchor_->ending = false;
+    }
+  }
+  (void)session_.on_time(now);  // without a link it fails only when the session is over
+  if (!is_over()) arm_detached_timer();
+}
+
+void Pipe::end(error_code why) {
+  if (link_) link_->close(why);
+  detached_timer_.cancel();
+  anchor_->ending = true;
+  session_.end(Clock::now());
+}
+
+void Pipe::drop_link(error_code why) {
+  if (link_) link_->close(why);
+}
 
 void Pipe::goodbye(Failure reason, bool drain) {
-  if (!session_) return link_.close(reason.code);
   const error_code why = reason.code;
-  session_->goodbye(std::move(reason), drain);
-  if (!drain) link_.close(why);
+  session_.goodbye(std::move(reason), drain);
+  if (!link_) return end(why);
+  if (!drain) link_->close(why);
 }
 
 std::shared_ptr<EventTarget> Pipe::target() const { return std::make_shared<Target>(anchor_); }
 
-void Pipe::session_woke() { link_.wake(); }
-
-void Pipe::session_opened() {
-  anchor_->session = &*session_;
-  owner_.pipe_opened(*this);
+void Pipe::session_woke() {
+  if (link_) link_->wake();
 }
 
 void Pipe::session_draining(const Failure& reason) { owner_.pipe_draining(*this, reason); }

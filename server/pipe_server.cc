@@ -44,11 +44,12 @@ class PipeServer::Connection final : private pipe::PipeOwner {
       : server_(server),
         shelf_(shelf),
         number_(++server.last_number_),
-        pipe_(std::move(socket), *shelf.thread, server.runtime_.identity().tls(), "",
-              server.runtime_.pipe_options(), server.runtime_.handlers(), *this),
-        ticket_(server.admission_.enter(pipe_.peer().address, [this_shelf = &shelf, n = number_] {
-          close_later(*this_shelf, n, Errc::overloaded);
-        })) {
+        handshake_(std::in_place, std::move(socket), *shelf.thread,
+                   server.runtime_.identity().tls(), ""),
+        ticket_(
+            server.admission_.enter(handshake_->peer().address, [this_shelf = &shelf, n = number_] {
+              close_later(*this_shelf, n, Errc::overloaded);
+            })) {
     shelf_.connections[number_] = this;
   }
 
@@ -58,38 +59,63 @@ class PipeServer::Connection final : private pipe::PipeOwner {
   }
 
   asio::awaitable<void> run() {
-    const error_code why = co_await pipe_.run();
-    if (opened_) {
-      closed(why);
-    } else {
+    error_code why = co_await greet();
+    if (why) {
       log(LogLevel::info, "server", "Connection refused",
-          {{"address", pipe_.peer().address},
-           {"port", pipe_.peer().port},
-           {"peer", pipe_.peer().node},
+          {{"address", handshake_->peer().address},
+           {"port", handshake_->peer().port},
+           {"peer", handshake_->peer().node},
            {"reason", why.message()},
-           {"detail", pipe_.detail()}});
+           {"detail", handshake_->detail()}});
+      co_return;
     }
+    const pipe::Pipe::Options options = server_.runtime_.pipe_options();
+    pipe::PipeOwner& self = *this;
+    pipe_.emplace(pipe::Session::Side::acceptor, handshake_->peer(), handshake_->greeting().peer(),
+                  *shelf_.thread, options, server_.runtime_.handlers(), self);
+    pipe::Connection connection = handshake_->release();
+    handshake_.reset();
+    why = co_await pipe_->carry(std::move(connection), 0, pipe::make_hello(options.self));
+    closed(why);
+    pipe_->end(why);
   }
 
-  pipe::Pipe& pipe() { return pipe_; }
+  pipe::Pipe* pipe() { return pipe_ ? &*pipe_ : nullptr; }
+
+  void goodbye(pipe::Failure reason, bool drain) {
+    const error_code why = reason.code;
+    pipe_ ? pipe_->goodbye(std::move(reason), drain) : handshake_->close(why);
+  }
+  void close(error_code why) { pipe_ ? pipe_->end(why) : handshake_->close(why); }
 
   static void close_later(Shelf& shelf, std::uint64_t number, Errc why) {
     shelf.thread->post([&shelf, number, why] {
       const auto found = shelf.connections.find(number);
       if (found == shelf.connections.end()) return;
-      found->second->pipe_.goodbye({why, make_error_code(why).message()}, /*drain=*/false);
+      found->second->goodbye({why, make_error_code(why).message()}, /*drain=*/false);
     });
   }
 
  private:
-  error_code pipe_admitted(pipe::Pipe& pipe) override {
+  asio::awaitable<error_code> greet() {
+    const auto timeout = server_.runtime_.config().handshake_timeout;
+    if (auto ec = co_await handshake_->secure(pipe::Clock::now() + timeout)) co_return ec;
+    if (auto ec = co_await handshake_->hear(pipe::Clock::now() + timeout)) co_return ec;
+    const error_code refused = admitted();
+    if (refused) {
+      co_await handshake_->refuse({static_cast<Errc>(refused.value()), refused.message()});
+    }
+    co_return refused;
+  }
+
+  error_code admitted() {
     if (server_.draining_) return Errc::draining;
-    if (pipe.peer_revoked(server_.runtime_.identity().tls()->identity())) return Errc::revoked;
+    const auto tls = server_.runtime_.identity().tls();
+    if (handshake_->tls().peer_revoked(tls->identity())) return Errc::revoked;
     return {};
   }
 
   void pipe_opened(pipe::Pipe& pipe) override {
-    opened_ = true;
     server_.admission_.leave(ticket_);
     log(LogLevel::info, "server", "Pipe is up",
         {{"peer", pipe.peer().node},
@@ -121,13 +147,13 @@ class PipeServer::Connection final : private pipe::PipeOwner {
 
   void closed(error_code why) {
     log(LogLevel::info, "server", "Pipe is down",
-        {{"peer", pipe_.peer().node}, {"reason", why.message()}});
+        {{"peer", pipe_->peer().node}, {"reason", why.message()}});
     const std::lock_guard lock(server_.announce_mutex_);
-    if (!server_.registry_.remove(pipe_.peer().node, number_)) return;
+    if (!server_.registry_.remove(pipe_->peer().node, number_)) return;
     auto& plugins = server_.runtime_.plugins();
     const std::size_t count = server_.registry_.size();
-    plugins.stop_hook(plugin_peer(pipe_.peer()));
-    plugins.connection_removed(plugin_peer(pipe_.peer()), count);
+    plugins.stop_hook(plugin_peer(pipe_->peer()));
+    plugins.connection_removed(plugin_peer(pipe_->peer()), count);
     server_.idle_->count_changed(count);
   }
 
@@ -135,6 +161,8 @@ class PipeServer::Connection final : private pipe::PipeOwner {
     log(LogLevel::info, "server", "Client is leaving",
         {{"peer", pipe.peer().node}, {"reason", reason.detail}});
   }
+  void pipe_expired(pipe::Pipe&) override {}
+  bool pipe_peer_gone(pipe::Pipe&) override { return true; }
   void pipe_pinged(pipe::Pipe&) override { server_.runtime_.instruments().heartbeat_started(); }
   void pipe_ponged(pipe::Pipe&, pipe::Clock::duration round_trip) override {
     server_.runtime_.instruments().heartbeat_answered(round_trip);
@@ -143,9 +171,9 @@ class PipeServer::Connection final : private pipe::PipeOwner {
   PipeServer& server_;
   Shelf& shelf_;
   const std::uint64_t number_;
-  pipe::Pipe pipe_;
+  std::optional<pipe::Handshake> handshake_;  // until the pipe
+  std::optional<pipe::Pipe> pipe_;
   const Admission::Ticket ticket_;
-  bool opened_ = false;
 };
 
 PipeServer::PipeServer(node::Runtime& runtime, Registry& registry)
@@ -260,7 +288,7 @@ void PipeServer::for_each_connection(std::function<void(Connection&)> f) {
 void PipeServer::for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function<void()> done) {
   auto left = std::make_shared<std::atomic<std::size_t>>(shelves_.size());
   for_each_connection([f = std::move(f)](Connection& connection) {
-    if (connection.pipe().is_open()) f(connection.pipe());
+    if (connection.pipe() && connection.pipe()->is_open()) f(*connection.pipe());
   });
   for (const auto& shelf : shelves_) {
     shelf->thread->post([left, done] {
@@ -272,11 +300,11 @@ void PipeServer::for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function
 void PipeServer::cut_revoked() {
   const auto tls = runtime_.identity().tls();
   for_each_connection([tls](Connection& connection) {
-    pipe::Pipe& pipe = connection.pipe();
-    if (!pipe.is_open() || !pipe.peer_revoked(tls->identity())) return;
+    pipe::Pipe* const pipe = connection.pipe();
+    if (!pipe || !pipe->is_open() || !pipe->peer_revoked(tls->identity())) return;
     log(LogLevel::warning, "server", "The client's certificate has been revoked",
-        {{"peer", pipe.peer().node}});
-    pipe.goodbye({Errc::revoked, make_error_code(Errc::revoked).message()}, /*drain=*/false);
+        {{"peer", pipe->peer().node}});
+    pipe->goodbye({Errc::revoked, make_error_code(Errc::revoked).message()}, /*drain=*/false);
   });
 }
 
@@ -287,7 +315,7 @@ void PipeServer::begin_drain() {
     acceptor_->close(ignored);
   });
   for_each_connection([](Connection& connection) {
-    connection.pipe().goodbye({Errc::draining, "the server is shutting down"}, /*drain=*/true);
+    connection.goodbye({Errc::draining, "the server is shutting down"}, /*drain=*/true);
   });
 }
 
@@ -298,7 +326,7 @@ bool PipeServer::wait_until_ended(pipe::Clock::time_point deadline) {
 
 void PipeServer::finish_drain(pipe::Clock::time_point deadline) {
   if (wait_until_ended(deadline)) return;
-  for_each_connection([](Connection& connection) { connection.pipe().close(Errc::stopped); });
+  for_each_connection([](Connection& connection) { connection.close(Errc::stopped); });
   wait_until_ended(pipe::Clock::now() + kCloseWait);
 }
 

@@ -129,6 +129,9 @@ class FrameDecoder {
   /// why the stream cannot go on, which every later call repeats.
   std::optional<Result<Frame>> next();
 
+  /// What was pushed behind the frames that next() has handed out.
+  std::string_view unread() const { return input_; }
+
   /// Bytes of an incomplete frame held now.
   std::size_t buffered_bytes() const { return partial_.size(); }
 

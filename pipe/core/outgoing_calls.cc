@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view kNotSent =
     "the pipe broke before the request was sent; the handler has not run";
+constexpr std::string_view kSessionLost =
+    "the pipe broke before the reply was complete; the handler may have run";
 
 std::uint16_t slot_of(CallId id) { return static_cast<std::uint16_t>(id & 0xffff); }
 
@@ -208,13 +210,21 @@ Clock::time_point OutgoingCalls::expire(Clock::time_point now) {
   return next_deadline_;
 }
 
+void OutgoingCalls::give_up() {
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    Call& call = *slots_[slot];
+    if (call.id == 0 || call.written_at > outbox_.produced()) continue;
+    send_cancel(call.id, {Errc::cancelled, {}});
+    release(call)->fail({Errc::session_lost, std::string(kSessionLost)});
+  }
+}
+
 void OutgoingCalls::end_all(Clock::time_point now) {
   return_unsent(now);
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     Call& call = *slots_[slot];
     if (call.id == 0) continue;
-    release(call)->fail({Errc::session_lost,
-                         "the pipe broke before the reply was complete; the handler may have run"});
+    release(call)->fail({Errc::session_lost, std::string(kSessionLost)});
   }
 }
 

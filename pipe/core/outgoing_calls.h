@@ -73,6 +73,9 @@ class OutgoingCalls final : private SendStream::Listener {
   Clock::time_point expire(Clock::time_point now);
   Clock::time_point next_deadline() const { return next_deadline_; }
 
+  /// Fails every call whose frame has left with session_lost, and cancels it.
+  void give_up();
+
   /// The session is over: every call whose frame has left fails with session_lost, the others go
   /// back to their callers.
   void end_all(Clock::time_point now);

@@ -278,6 +278,11 @@ error_code Session::on_time(Clock::time_point now) {
   return {};
 }
 
+void Session::give_up(Clock::time_point now) {
+  now_ = now;
+  if (!over_) outgoing_.give_up();
+}
+
 void Session::end(Clock::time_point now) {
   if (std::exchange(ended_, true)) return;
   over_ = true;

@@ -107,6 +107,10 @@ class Session {
   /// the link is dead, not the session.
   error_code on_time(Clock::time_point now);
 
+  /// The peer's process seems gone, though a link may follow still: calls that were sent fail with
+  /// session_lost, and are cancelled in case the peer comes back. The others wait.
+  void give_up(Clock::time_point now);
+
   /// No link may follow: a GOODBYE was said, or the peer broke the rules. Call end().
   bool is_over() const { return over_; }
   /// Ends the calls in flight, and cancels the peer's. Idempotent.
