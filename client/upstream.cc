@@ -159,10 +159,12 @@ asio::awaitable<error_code> Upstream::greet(pipe::Handshake& handshake,
   const auto timeout = runtime_.config().handshake_timeout;
   if (auto ec = co_await handshake.secure(pipe::Clock::now() + timeout)) co_return ec;
   if (handshake.tls().peer_revoked(runtime_.identity().tls()->identity())) {
-    co_await handshake.refuse({Errc::revoked, make_error_code(Errc::revoked).message()});
+    pipe::Failure reason{Errc::revoked, make_error_code(Errc::revoked).message()};
+    co_await handshake.refuse(std::move(reason));
     co_return Errc::revoked;
   }
-  if (auto ec = co_await handshake.say(encode_hello(pipe::make_hello(self)))) co_return ec;
+  std::string hello = encode_hello(pipe::make_hello(self));
+  if (auto ec = co_await handshake.say(std::move(hello))) co_return ec;
   co_return co_await handshake.hear(pipe::Clock::now() + timeout);
 }
 

@@ -205,7 +205,9 @@ error_code Handshake::decrypt(std::string_view cipher) {
 }
 
 asio::awaitable<void> Handshake::refuse(Failure reason) {
-  if (!closed_) co_await send_last_word(encode_goodbye({.reason = std::move(reason)}));
+  if (closed_) co_return;
+  std::string goodbye = encode_goodbye({.reason = std::move(reason)});
+  co_await send_last_word(std::move(goodbye));
 }
 
 /// Closing a socket on which input waits or still comes sends a reset, and that overtakes what the

@@ -75,7 +75,8 @@ class PipeServer::Connection final : private pipe::PipeOwner {
                   *shelf_.thread, options, server_.runtime_.handlers(), self);
     pipe::Connection connection = handshake_->release();
     handshake_.reset();
-    why = co_await pipe_->carry(std::move(connection), 0, pipe::make_hello(options.self));
+    std::optional<pipe::Hello> hello = pipe::make_hello(options.self);
+    why = co_await pipe_->carry(std::move(connection), 0, std::move(hello));
     closed(why);
     pipe_->end(why);
   }
@@ -102,9 +103,9 @@ class PipeServer::Connection final : private pipe::PipeOwner {
     if (auto ec = co_await handshake_->secure(pipe::Clock::now() + timeout)) co_return ec;
     if (auto ec = co_await handshake_->hear(pipe::Clock::now() + timeout)) co_return ec;
     const error_code refused = admitted();
-    if (refused) {
-      co_await handshake_->refuse({static_cast<Errc>(refused.value()), refused.message()});
-    }
+    if (!refused) co_return error_code();
+    pipe::Failure reason{static_cast<Errc>(refused.value()), refused.message()};
+    co_await handshake_->refuse(std::move(reason));
     co_return refused;
   }
 

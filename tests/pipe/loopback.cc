@@ -138,19 +138,26 @@ Errc WaitingSink::failed_with() const {
 
 // ---- LocalHandlers -----------------------------------------------------------------------------
 
-namespace {
-
-class CountingControl final : public CallControl {
+/// One call: gathers a body that follows, then answers.
+class LocalHandlers::Call final : public CallControl {
  public:
-  explicit CountingControl(std::atomic<int>& cancelled) : cancelled_(cancelled) {}
-  void cancel() override { ++cancelled_; }
+  Call(LocalHandlers& handlers, std::string noun, std::shared_ptr<ReplySink> sink)
+      : handlers_(handlers), noun_(std::move(noun)), sink_(std::move(sink)) {}
+
+  void cancel() override { ++handlers_.cancelled; }
   void consumed(std::size_t) override {}
+  void body_data(std::string piece) override {
+    body_ += piece;
+    sink_->body_consumed(piece.size());
+  }
+  void body_end() override { handlers_.answer(noun_, std::move(body_), std::move(sink_)); }
 
  private:
-  std::atomic<int>& cancelled_;
+  LocalHandlers& handlers_;
+  const std::string noun_;
+  std::shared_ptr<ReplySink> sink_;
+  std::string body_;
 };
-
-}  // namespace
 
 LocalHandlers::~LocalHandlers() {
   for (std::thread& thread : threads_) thread.join();
@@ -162,16 +169,23 @@ std::shared_ptr<CallControl> LocalHandlers::submit(Event event, std::string body
   {
     const std::lock_guard lock(mutex_);
     last_origin_ = std::move(origin);
-    if (event.noun == "stall") stalled_.push_back(sink);
-    if (event.noun == "thread") {
-      threads_.emplace_back(
-          [sink, body = std::move(body)]() mutable { sink->reply({}, std::move(body)); });
-    }
   }
-  if (event.noun == "echo") sink->reply({}, std::move(body));
-  if (event.noun == "size") sink->reply({}, std::to_string(body.size()));
-  if (event.noun == "big") sink->reply({}, std::string(1 << 20, 'b'));
-  return std::make_shared<CountingControl>(cancelled);
+  auto call = std::make_shared<Call>(*this, event.noun, sink);
+  if (!event.body_follows) answer(event.noun, std::move(body), std::move(sink));
+  return call;
+}
+
+void LocalHandlers::answer(const std::string& noun, std::string body,
+                           std::shared_ptr<ReplySink> sink) {
+  if (noun == "echo") sink->reply({}, std::move(body));
+  if (noun == "size") sink->reply({}, std::to_string(body.size()));
+  if (noun == "big") sink->reply({}, std::string(1 << 20, 'b'));
+  const std::lock_guard lock(mutex_);
+  if (noun == "stall") stalled_.push_back(sink);
+  if (noun == "thread") {
+    threads_.emplace_back(
+        [sink, body = std::move(body)]() mutable { sink->reply({}, std::move(body)); });
+  }
 }
 
 void LocalHandlers::release() {
@@ -202,12 +216,17 @@ PipeHost::PipeHost(certs::Role role, Pipe::Options options)
 
 PipeHost::~PipeHost() {
   if (started_) {
-    thread_.post([this] {
-      if (pipe_) pipe_->close(Errc::stopped);
-    });
+    close(Errc::stopped);
     wait_end();
   }
   thread_.stop();
+}
+
+void PipeHost::close(error_code why) {
+  thread_.post([this, why] {
+    if (handshake_) handshake_->close(why);
+    if (pipe_) pipe_->end(why);
+  });
 }
 
 void PipeHost::start(int socket, std::string host) {
@@ -221,23 +240,55 @@ void PipeHost::start(int socket, std::string host) {
 
 asio::awaitable<void> PipeHost::carry(int socket, std::string host) {
   Pipe::Options options = options_;
-  options.node = certs::name(role_);
-  options.software = "restpipe/test";
-  PipeOwner& self = *this;
-  Pipe pipe(asio::ip::tcp::socket(thread_.context(), asio::ip::tcp::v4(), socket), thread_,
-            tls(role_), host, std::move(options), handlers, self);
-  pipe_ = &pipe;
-  const error_code why = co_await pipe.run();
-  pipe_ = nullptr;
+  options.self.node = certs::name(role_);
+  options.self.software = "restpipe/test";
+  const bool dials = role_ == certs::Role::client;
+  error_code why;
+  std::string detail;
+  {
+    Handshake handshake(asio::ip::tcp::socket(thread_.context(), asio::ip::tcp::v4(), socket),
+                        thread_, tls(role_), host);
+    handshake_ = &handshake;
+    why = co_await greet(handshake);
+    handshake_ = nullptr;
+    detail = handshake.detail();
+    if (!why) {
+      PipeOwner& self = *this;
+      Pipe pipe(dials ? Session::Side::dialler : Session::Side::acceptor, handshake.peer(),
+                handshake.greeting().peer(), thread_, options, handlers, self);
+      pipe_ = &pipe;
+      std::optional<Hello> hello;
+      if (!dials) hello = make_hello(options.self);
+      Connection connection = handshake.release();
+      why = co_await pipe.carry(std::move(connection), 0, std::move(hello));
+      detail = pipe.detail();
+      pipe_ = nullptr;
+    }
+  }
   {
     const std::lock_guard lock(mutex_);
     ended_ = why;
-    detail_ = pipe.detail();
+    detail_ = detail;
   }
   changed_.notify_all();
 }
 
-error_code PipeHost::pipe_admitted(Pipe& pipe) { return admit ? admit(pipe) : error_code(); }
+asio::awaitable<error_code> PipeHost::greet(Handshake& handshake) {
+  const auto timeout = options_.handshake_timeout;
+  if (auto ec = co_await handshake.secure(Clock::now() + timeout)) co_return ec;
+  if (role_ == certs::Role::client) {
+    Introduction self = options_.self;
+    self.node = certs::name(role_);
+    std::string hello = encode_hello(make_hello(self));
+    if (auto ec = co_await handshake.say(std::move(hello))) co_return ec;
+  }
+  if (auto ec = co_await handshake.hear(Clock::now() + timeout)) co_return ec;
+  const error_code refused = admit ? admit(handshake.peer()) : error_code();
+  if (!refused) co_return error_code();
+  Failure reason{static_cast<Errc>(refused.value()), refused.message()};
+  co_await handshake.refuse(std::move(reason));
+  co_return refused;
+}
 
 void PipeHost::pipe_opened(Pipe& pipe) {
   {

@@ -87,6 +87,9 @@ class LocalHandlers final : public EventTarget {
   std::atomic<int> cancelled{0};
 
  private:
+  class Call;
+  void answer(const std::string& noun, std::string body, std::shared_ptr<ReplySink> sink);
+
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<ReplySink>> stalled_;
   std::vector<std::thread> threads_;
@@ -108,7 +111,9 @@ class PipeHost final : public PipeOwner {
   bool has_ended();
   const std::string& detail() const { return detail_; }  ///< after wait_end()
 
-  /// Runs on the pipe's thread and waits for it. False when the pipe has ended.
+  /// Ends the pipe, or its handshake.
+  void close(error_code why);
+  /// Runs on the pipe's thread and waits for it. False when there is no pipe.
   bool at_home(const std::function<void(Pipe&)>& f);
   std::shared_ptr<WaitingSink> call(const std::string& noun, std::string body = {});
   std::shared_ptr<CallControl> last_control() const { return last_control_; }
@@ -116,21 +121,25 @@ class PipeHost final : public PipeOwner {
   IoThread& thread() { return thread_; }
 
   LocalHandlers handlers;
-  std::function<error_code(Pipe&)> admit;
+  /// Asked when the peer has said HELLO; an error refuses it.
+  std::function<error_code(const Origin& peer)> admit;
   std::atomic<int> draining{0};
 
  private:
-  error_code pipe_admitted(Pipe& pipe) override;
   void pipe_opened(Pipe& pipe) override;
   void pipe_draining(Pipe& pipe, const Failure& reason) override;
+  void pipe_expired(Pipe&) override {}
+  bool pipe_peer_gone(Pipe&) override { return true; }
   void pipe_pinged(Pipe&) override {}
   void pipe_ponged(Pipe&, Clock::duration) override {}
   boost::asio::awaitable<void> carry(int socket, std::string host);
+  boost::asio::awaitable<error_code> greet(Handshake& handshake);
 
   const certs::Role role_;
   const Pipe::Options options_;
   IoThread thread_;
-  Pipe* pipe_ = nullptr;  // touched on the thread only
+  Handshake* handshake_ = nullptr;  // touched on the thread only, like the next one
+  Pipe* pipe_ = nullptr;
   bool started_ = false;
   std::shared_ptr<CallControl> last_control_;
 

@@ -66,7 +66,7 @@ TEST_P(HostileIdentities, OfClientsGetNowhere) {
   const SocketPair sockets;
   PipeHost server(Role::server);
   bool admitted = false;
-  server.admit = [&](Pipe&) {
+  server.admit = [&](const Origin&) {
     admitted = true;
     return error_code();
   };

@@ -1,5 +1,6 @@
 #include "tools/bench/pipe_ends.h"
 
+#include <optional>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,35 +15,66 @@ using asio::ip::tcp;
 
 pipe::Pipe::Options named_options() {
   pipe::Pipe::Options options;
-  options.node = "bench";
-  options.software = "bench";
+  options.self.node = "bench";
+  options.self.software = "bench";
   return options;
 }
 
-/// Owns one pipe for its life.
+/// Owns one pipe for its life, which is that of its first link.
 class Holder final : public pipe::PipeOwner {
  public:
   Holder(tcp::socket socket, pipe::IoThread& thread, std::shared_ptr<const pipe::TlsContext> tls,
          const std::string& host, pipe::EventTarget& target, DialledPipe told)
-      : told_(std::move(told)),
-        pipe_(std::move(socket), thread, std::move(tls), host, named_options(), target, *this) {}
+      : thread_(thread),
+        target_(target),
+        told_(std::move(told)),
+        dials_(tls->identity().role() == certs::Role::client),
+        handshake_(std::in_place, std::move(socket), thread, std::move(tls), host) {}
 
   asio::awaitable<void> run() {
-    const pipe::error_code why = co_await pipe_.run();
-    if (told_.ended) told_.ended(why.message() + " " + pipe_.detail());
+    pipe::error_code why = co_await greet();
+    std::string detail = handshake_->detail();
+    if (!why) {
+      const pipe::Hello peer = handshake_->greeting().peer();
+      pipe::PipeOwner& self = *this;
+      pipe_.emplace(dials_ ? pipe::Session::Side::dialler : pipe::Session::Side::acceptor,
+                    handshake_->peer(), peer, thread_, named_options(), target_, self);
+      pipe::Connection connection = handshake_->release();
+      handshake_.reset();
+      std::optional<pipe::Hello> hello;
+      if (!dials_) hello = pipe::make_hello(named_options().self);
+      why = co_await pipe_->carry(std::move(connection), 0, std::move(hello));
+      detail = pipe_->detail();
+    }
+    if (told_.ended) told_.ended(why.message() + " " + detail);
   }
 
  private:
-  pipe::error_code pipe_admitted(pipe::Pipe&) override { return {}; }
+  asio::awaitable<pipe::error_code> greet() {
+    const auto timeout = named_options().handshake_timeout;
+    if (auto ec = co_await handshake_->secure(pipe::Clock::now() + timeout)) co_return ec;
+    if (dials_) {
+      std::string hello = encode_hello(pipe::make_hello(named_options().self));
+      if (auto ec = co_await handshake_->say(std::move(hello))) co_return ec;
+    }
+    co_return co_await handshake_->hear(pipe::Clock::now() + timeout);
+  }
+
   void pipe_opened(pipe::Pipe& pipe) override {
     if (told_.opened) told_.opened(pipe.target());
   }
   void pipe_draining(pipe::Pipe&, const pipe::Failure&) override {}
+  void pipe_expired(pipe::Pipe&) override {}
+  bool pipe_peer_gone(pipe::Pipe&) override { return true; }
   void pipe_pinged(pipe::Pipe&) override {}
   void pipe_ponged(pipe::Pipe&, pipe::Clock::duration) override {}
 
+  pipe::IoThread& thread_;
+  pipe::EventTarget& target_;
   const DialledPipe told_;
-  pipe::Pipe pipe_;
+  const bool dials_;
+  std::optional<pipe::Handshake> handshake_;  // until the pipe
+  std::optional<pipe::Pipe> pipe_;
 };
 
 class NoControl final : public pipe::CallControl {
