@@ -1,5 +1,6 @@
 #include "rest/address.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -149,10 +150,9 @@ std::optional<EventAddress> parse_event_address(std::string_view path) {
   path.remove_prefix(kClient.size());
   const auto slash = path.find('/');
   if (slash == 0 || slash == std::string_view::npos) return std::nullopt;
-  for (const char c : path.substr(0, slash)) {
-    if (!is_host_character(c)) return std::nullopt;
-  }
-  return EventAddress{EventAddress::Side::client, std::string(path.substr(0, slash)),
+  const std::string_view host = path.substr(0, slash);
+  if (host != "*" && !std::all_of(host.begin(), host.end(), is_host_character)) return std::nullopt;
+  return EventAddress{EventAddress::Side::client, std::string(host),
                       std::string(path.substr(slash + 1))};
 }
 

@@ -29,12 +29,13 @@ struct EventAddress {
   enum class Side { server, client };
 
   Side side{};
-  std::string host;  ///< client name, DNS name or IPv4 address; "" for the server side
+  std::string host;  ///< client name, DNS name or IPv4 address, or "*" for all clients; "" for the
+                     ///< server side
   std::string noun;  ///< everything after the prefix, undivided: "cat//hello /world"
 };
 
-/// Matches a decoded path: "/server/" + noun, or "/client/" + [A-Za-z0-9_.-]+ + "/" + noun, where
-/// the noun may be empty. Nothing for every other path.
+/// Matches a decoded path: "/server/" + noun, or "/client/" + [A-Za-z0-9_.-]+ + "/" + noun, or
+/// "/client/*/" + noun, where the noun may be empty. Nothing for every other path.
 std::optional<EventAddress> parse_event_address(std::string_view path);
 
 }  // namespace rp::rest

@@ -69,7 +69,10 @@ Mapping mapping_of(Errc code) {
 
 /// Reason phrases and bodies that callers of the reference program may rely on.
 void add_parity_form(Problem& problem, Errc code, Side side) {
-  if (code == Errc::unknown_peer) {
+  if (code == Errc::unknown_peer && side == Side::server) {
+    // The server that was asked to pass a call on knows no such client: no such path.
+    problem.plain = Problem::Plain{"text/html", "not found"};
+  } else if (code == Errc::unknown_peer) {
     problem.reason = "Hostname not resolvable";
     problem.plain = Problem::Plain{"", ""};
   } else if (code == Errc::resolve_failed) {

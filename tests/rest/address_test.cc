@@ -102,12 +102,14 @@ TEST(EventAddressTest, ClientHasAHostAndANoun) {
   EXPECT_EQ(address->host, "web-1.example_x");
   EXPECT_EQ(address->noun, "cat//a/b");
   EXPECT_EQ(parse_event_address("/client/localhost/")->noun, "");
+  EXPECT_EQ(parse_event_address("/client/*/time//x")->host, "*");
 }
 
 TEST(EventAddressTest, EverythingElseIsNoEvent) {
-  for (const auto* path : {"/", "/server", "/client", "/client/", "/client/localhost", "/client//x",
-                           "/client/a:b/x", "/client/[::1]/x", "//server/time", "/Server/time",
-                           "/client/caf\xc3\xa9/x", "/clients/a/b", "*", ""})
+  for (const auto* path :
+       {"/", "/server", "/client", "/client/", "/client/localhost", "/client//x", "/client/a:b/x",
+        "/client/[::1]/x", "//server/time", "/Server/time", "/client/caf\xc3\xa9/x", "/client/**/x",
+        "/client/a*/x", "/client/*", "/clients/a/b", "*", ""})
     EXPECT_FALSE(parse_event_address(path)) << path;
 }
 

@@ -68,6 +68,15 @@ TEST_F(EventGatewayTest, GivesPlainClientsTheReferencesForms) {
   }
 }
 
+TEST_F(EventGatewayTest, AClientThatTheServerDoesNotKnowIsAPathThatNobodyServes) {
+  fail_with(Errc::unknown_peer);
+  serve();
+  const auto answer = front_->ask(get("/server/a"));
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_EQ(answer.reason, "Not Found");
+  EXPECT_EQ(answer.body, "not found");
+}
+
 TEST_F(EventGatewayTest, SaysThatItIsTheServerWhichIsAway) {
   fail_with(Errc::peer_unavailable);
   serve();
