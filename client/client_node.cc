@@ -8,6 +8,7 @@
 #include "client/upstream.h"
 #include "node/nodes_page.h"
 #include "node/observed_calls.h"
+#include "node/remote_target.h"
 #include "node/runtime.h"
 #include "rest/address.h"
 #include "rest/problem.h"
@@ -29,6 +30,14 @@ class ClientNode final : public node::NodeEnd {
         return;
       }
       runtime_.gateway().serve(exchange, std::move(*address), observed_);
+    });
+    router.prefix("/client/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
+      auto address = rest::parse_event_address(exchange->request().path());
+      if (!address) {
+        exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
+        return;
+      }
+      serve_client(exchange, std::move(*address));
     });
   }
 
@@ -54,6 +63,18 @@ class ClientNode final : public node::NodeEnd {
   void release() override { upstream_.release(); }
 
  private:
+  /// To another client, or all of them, by way of the server.
+  void serve_client(const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
+    // What fails before the server has passed it on is a matter of the server's pipe.
+    address.side = rest::EventAddress::Side::server;
+    node::RemoteTarget client(observed_, address.host);
+    if (address.host != node::kAllClients) {
+      return runtime_.gateway().serve(exchange, std::move(address), client);
+    }
+    node::GatherTarget all(client, exchange->request(), runtime_.config().gather_timeout);
+    runtime_.gateway().serve(exchange, std::move(address), all);
+  }
+
   node::Runtime& runtime_;
   Upstream upstream_;
   node::ObservedPeer observed_;

@@ -73,6 +73,15 @@ std::string json_quoted(std::string_view text) {
   return out;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Character c = next_character(text);
+    if (!c.valid) return false;
+    text.remove_prefix(c.bytes);
+  }
+  return true;
+}
+
 std::string logfmt_value(std::string_view text) {
   std::string out;
   bool quote = text.empty();

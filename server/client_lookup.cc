@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "node/ended_call.h"
 #include "node/handed_on_call.h"
 
 namespace rp::server {
@@ -42,12 +43,6 @@ pipe::Failure unknown_host(const std::string& host) {
   return {pipe::Errc::unknown_peer,
           "no client named '" + host + "' is connected, and no host has that name"};
 }
-
-class NothingToControl final : public pipe::CallControl {
- public:
-  void cancel() override {}
-  void consumed(std::size_t) override {}
-};
 
 std::vector<std::string> addresses_of(const tcp::resolver::results_type& results) {
   std::vector<std::string> addresses;
@@ -126,25 +121,14 @@ class ClientLookup::Host final : public pipe::EventTarget {
   std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
                                             pipe::Origin origin,
                                             std::shared_ptr<pipe::ReplySink> sink) override {
-    if (const auto target = lookup_.registry_.by_name(host_)) {
-      return target->submit(std::move(event), std::move(body), std::move(origin), std::move(sink));
-    }
-    if (lookup_.registry_.is_known(host_)) {
-      auto control = lookup_.waiting_.add({host_}, std::move(event), std::move(body),
-                                          std::move(origin), std::move(sink));
-      // It may have connected just before the wait began.
-      if (const auto target = lookup_.registry_.by_name(host_)) {
-        lookup_.waiting_.forward({host_}, *target);
-      }
-      return control;
-    }
+    if (auto control = lookup_.submit_to_client(host_, event, body, origin, sink)) return control;
     if (looks_like_ipv4(host_)) {
       return lookup_.submit_to({host_}, std::move(event), std::move(body), std::move(origin),
                                std::move(sink));
     }
     if (is_never_a_host(host_)) {
       sink->fail(unknown_host(host_));
-      return std::make_shared<NothingToControl>();
+      return node::ended_call();
     }
     auto call = std::make_shared<ResolvingCall>(lookup_, std::move(event), std::move(body),
                                                 std::move(origin), std::move(sink));
@@ -157,8 +141,44 @@ class ClientLookup::Host final : public pipe::EventTarget {
   const std::string host_;
 };
 
+/// One identity as a target.
+class ClientLookup::Client final : public pipe::EventTarget {
+ public:
+  Client(ClientLookup& lookup, std::string name) : lookup_(lookup), name_(std::move(name)) {}
+
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
+                                            pipe::Origin origin,
+                                            std::shared_ptr<pipe::ReplySink> sink) override {
+    if (auto control = lookup_.submit_to_client(name_, event, body, origin, sink)) return control;
+    sink->fail({pipe::Errc::unknown_peer, "no client named '" + name_ + "' is connected"});
+    return node::ended_call();
+  }
+
+ private:
+  ClientLookup& lookup_;
+  const std::string name_;
+};
+
 std::shared_ptr<pipe::EventTarget> ClientLookup::target(std::string host) {
   return std::make_shared<Host>(*this, std::move(host));
+}
+
+std::shared_ptr<pipe::EventTarget> ClientLookup::client(std::string name) {
+  return std::make_shared<Client>(*this, std::move(name));
+}
+
+std::shared_ptr<pipe::CallControl> ClientLookup::submit_to_client(
+    const std::string& name, pipe::Event& event, std::string& body, pipe::Origin& origin,
+    std::shared_ptr<pipe::ReplySink>& sink) {
+  if (const auto target = registry_.by_name(name)) {
+    return target->submit(std::move(event), std::move(body), std::move(origin), std::move(sink));
+  }
+  if (!registry_.is_known(name)) return nullptr;
+  auto control =
+      waiting_.add({name}, std::move(event), std::move(body), std::move(origin), std::move(sink));
+  // It may have connected just before the wait began.
+  if (const auto target = registry_.by_name(name)) waiting_.forward({name}, *target);
+  return control;
 }
 
 std::shared_ptr<pipe::CallControl> ClientLookup::submit_to(std::vector<std::string> addresses,
@@ -182,7 +202,7 @@ std::shared_ptr<pipe::CallControl> ClientLookup::submit_to(std::vector<std::stri
   for (const std::string& node : found.nodes) names += (names.empty() ? "" : ", ") + node;
   sink->fail({pipe::Errc::ambiguous_peer,
               "several clients are connected from that address, use one of their names: " + names});
-  return std::make_shared<NothingToControl>();
+  return node::ended_call();
 }
 
 }  // namespace rp::server

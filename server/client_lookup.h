@@ -29,9 +29,23 @@ class ClientLookup {
   /// The client that the host names; safe from any thread. It looks the host up when it is used.
   std::shared_ptr<pipe::EventTarget> target(std::string host);
 
+  /// The client of that identity, and of no other: neither addresses nor DNS are asked, so that
+  /// what was checked about the name holds for whoever gets the event.
+  std::shared_ptr<pipe::EventTarget> client(std::string name);
+
+  /// Whether a client of that identity has been connected since the start.
+  bool knows(const std::string& name) const { return registry_.is_known(name); }
+
  private:
   class Host;
+  class Client;
   class ResolvingCall;
+
+  /// To the client of that identity, now or when it is back; null when no such client is known, and
+  /// then nothing of the arguments is used.
+  std::shared_ptr<pipe::CallControl> submit_to_client(const std::string& name, pipe::Event& event,
+                                                      std::string& body, pipe::Origin& origin,
+                                                      std::shared_ptr<pipe::ReplySink>& sink);
 
   /// Those connected from one of the addresses, or who may yet connect.
   std::shared_ptr<pipe::CallControl> submit_to(std::vector<std::string> addresses,

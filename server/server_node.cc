@@ -8,12 +8,15 @@
 
 #include "node/nodes_page.h"
 #include "node/observed_calls.h"
+#include "node/remote_target.h"
 #include "node/runtime.h"
 #include "rest/address.h"
 #include "rest/problem.h"
 #include "server/client_lookup.h"
+#include "server/gather.h"
 #include "server/pipe_server.h"
 #include "server/registry.h"
+#include "server/relay.h"
 
 namespace rp::server {
 namespace {
@@ -25,7 +28,20 @@ class ServerNode final : public node::NodeEnd {
       : runtime_(runtime),
         pipes_(runtime, registry_),
         lookup_(registry_, runtime.waiting(), runtime.threads().front()->context(),
-                runtime.config().resolve_timeout) {}
+                runtime.config().resolve_timeout),
+        gather_(runtime.threads().front()->context(),
+                [this](const std::string& name) { return lookup_.client(name); },
+                {.timeout = runtime.config().gather_timeout,
+                 .request_bytes_max = runtime.config().body_bytes_max}),
+        everybody_(registry_, gather_),
+        relay_({.own = runtime.handlers(),
+                .registry = registry_,
+                .lookup = lookup_,
+                .gather = gather_,
+                .policy = runtime.policy(),
+                .metrics = runtime.metrics()}) {
+    runtime.answer_pipes_with(relay_);
+  }
 
   void add_routes(rest::Router& router) override {
     router.prefix("/client/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
@@ -34,6 +50,7 @@ class ServerNode final : public node::NodeEnd {
         exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
         return;
       }
+      if (address->host == node::kAllClients) return serve_all(exchange, std::move(*address));
       const auto client = lookup_.target(address->host);
       node::ObservedPeer observed(*client, runtime_.instruments());
       runtime_.gateway().serve(exchange, std::move(*address), observed);
@@ -64,10 +81,35 @@ class ServerNode final : public node::NodeEnd {
   void release() override { pipes_.release(); }
 
  private:
+  /// All connected clients, as the server's own programs may ask them.
+  class Everybody final : public pipe::EventTarget {
+   public:
+    Everybody(const Registry& registry, Gather& gather) : registry_(registry), gather_(gather) {}
+
+    std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
+                                              pipe::Origin /*origin*/,
+                                              std::shared_ptr<pipe::ReplySink> sink) override {
+      return gather_.submit(registry_.names(), std::move(event), std::move(body), std::move(sink));
+    }
+
+   private:
+    const Registry& registry_;
+    Gather& gather_;
+  };
+
+  void serve_all(const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
+    node::GatherTarget timed(everybody_, exchange->request(), runtime_.config().gather_timeout);
+    node::ObservedPeer observed(timed, runtime_.instruments());
+    runtime_.gateway().serve(exchange, std::move(address), observed);
+  }
+
   node::Runtime& runtime_;
   Registry registry_;
   PipeServer pipes_;
   ClientLookup lookup_;
+  Gather gather_;
+  Everybody everybody_;
+  Relay relay_;
 };
 
 }  // namespace
