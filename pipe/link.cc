@@ -26,6 +26,9 @@ constexpr std::chrono::seconds kLinger{1};
 // Reads of one wake-up; then other links of the thread get their turn.
 constexpr int kReadsPerTurn = 4;
 
+// How long a pending read may take to bring what the socket holds, before it is looked at again.
+constexpr std::chrono::milliseconds kInputWait{1};
+
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
 }  // namespace
@@ -73,25 +76,45 @@ void Link::finish_if_idle() {
   if (closed_ && operations_ == 0) finished_.cancel();
 }
 
-void Link::service() {
+void Link::service(error_code ec, std::size_t received) {
   busy_ = true;
-  if (!closed_ && receive()) after_input();
+  if (ec == asio::error::eof) ec = Errc::link_lost;
+  if (!closed_ && ec) close(ec);
+  if (!closed_ && receive(received)) after_input();
   busy_ = false;
 }
 
-/// Reads what the socket has. False when the link was closed.
-bool Link::receive() {
+/// Takes what the pending read brought, and the rest where that may not be all. False when the link
+/// was closed.
+bool Link::receive(std::size_t received) {
+  if (received == first_in_.size()) {
+    std::copy(first_in_.begin(), first_in_.end(), thread_.scratch().cipher_in.begin());
+    return receive_rest(received);
+  }
+  tls_->feed({first_in_.data(), received}, thread_.scratch().cipher_out);
+  return decrypt();
+}
+
+/// Reads what the socket has, behind so much that the thread's buffer holds already. False when the
+/// link was closed.
+bool Link::receive_rest(std::size_t received) {
   std::string& in = thread_.scratch().cipher_in;
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const ssize_t n = ::recv(socket_.native_handle(), in.data(), in.size(), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    const ssize_t n =
+        ::recv(socket_.native_handle(), in.data() + received, in.size() - received, 0);
+    const bool nothing = n < 0 && (errno == EAGAIN || errno == EINTR);
+    const error_code failed = n == 0 ? make_error_code(Errc::link_lost) : last_error();
+    if (n > 0) received += static_cast<std::size_t>(n);
+    if (received > 0) {
+      tls_->feed({in.data(), received}, thread_.scratch().cipher_out);
+      if (!decrypt()) return false;
+    }
+    if (nothing) return true;
     if (n <= 0) {
-      close(n == 0 ? make_error_code(Errc::link_lost) : last_error());
+      close(failed);
       return false;
     }
-    tls_->feed({in.data(), static_cast<std::size_t>(n)}, thread_.scratch().cipher_out);
-    if (!decrypt()) return false;
-    if (static_cast<std::size_t>(n) < in.size()) return true;
+    if (std::exchange(received, 0) < in.size()) return true;
   }
   return true;
 }
@@ -130,23 +153,27 @@ void Link::after_input() {
 }
 
 void Link::flush() {
+  send_batch();
+  send_records();  // what TLS itself had to say
+  if (!closed_ && unsent_.empty() && session_->drained()) close(Errc::draining);
+}
+
+void Link::send_batch() {
   std::string& frames = thread_.scratch().plain_out;
-  while (!closed_ && unsent_.empty()) {
+  while (!closed_ && !send_failed_ && unsent_.empty()) {
     frames.clear();
     session_->produce(frames, kBatchBytes, Clock::now());
     if (frames.empty()) break;
-    tls_->feed({}, thread_.scratch().cipher_out);
+    tls_->feed(tls_->unread(), thread_.scratch().cipher_out);
     if (auto ec = tls_->write(frames)) return close(ec);
     send_records();
   }
-  send_records();  // what TLS itself had to say
-  if (!closed_ && unsent_.empty() && session_->drained()) close(Errc::draining);
 }
 
 /// Offers the scratch records to the socket and keeps what it does not take.
 void Link::send_records() {
   std::string& records = thread_.scratch().cipher_out;
-  if (records.empty() || closed_) return records.clear();
+  if (records.empty() || closed_ || send_failed_) return records.clear();
   std::size_t sent = 0;
   while (unsent_.empty() && sent < records.size()) {
     const ssize_t n =
@@ -156,10 +183,13 @@ void Link::send_records() {
     } else if (errno == EAGAIN) {
       break;
     } else if (errno != EINTR) {
-      return close_after_failed_send(last_error());
+      // A peer that has gone may have said why, in bytes that wait: the pending read brings them,
+      // and then its end.
+      send_failed_ = true;
+      break;
     }
   }
-  if (sent < records.size()) {
+  if (sent < records.size() && !send_failed_) {
     if (unsent_.empty()) unsent_since_ = Clock::now();
     unsent_.append(records, sent);
     arm_write();
@@ -170,10 +200,13 @@ void Link::send_records() {
 void Link::arm_read() {
   if (read_armed_ || (closed_ && !lingering_)) return;
   read_armed_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read, tracked([this](error_code) {
-                       read_armed_ = false;
-                       closed_ ? linger_on() : service();
-                     }));
+  ++operations_;
+  socket_.async_receive(asio::buffer(first_in_), [this](error_code ec, std::size_t received) {
+    read_armed_ = false;
+    closed_ ? linger_on() : service(ec, received);
+    --operations_;
+    finish_if_idle();
+  });
 }
 
 void Link::arm_write() {
@@ -201,6 +234,10 @@ void Link::arm_timer() {
   if (at >= timer_at_) return;  // it fires early enough; what is not due then waits again
   timer_at_ = at;
   timer_.expires_at(at);
+  wait_for_timer();
+}
+
+void Link::wait_for_timer() {
   timer_.async_wait(tracked([this](error_code ec) {
     if (!ec) on_timer();
   }));
@@ -208,19 +245,36 @@ void Link::arm_timer() {
 
 void Link::on_timer() {
   timer_at_ = Clock::time_point::max();
-  // Bytes may wait in the socket after this process itself was stopped: they count as life.
+  // What has arrived goes first, for it counts as life. The time may be up because this process
+  // was stopped for a while.
+  asio::post(thread_.context(), [this, done = tracked([](error_code) {})]() mutable {
+    if (!closed_) on_time();
+    done({});
+  });
+}
+
+void Link::on_time() {
+  const auto now = Clock::now();
+  if (input_waits()) {
+    timer_at_ = now + kInputWait;
+    timer_.expires_at(timer_at_);
+    return wait_for_timer();
+  }
   busy_ = true;
-  if (!closed_ && receive()) {
-    const auto now = Clock::now();
-    if (!unsent_.empty() && now >= unsent_since_ + options_.write_timeout) {
-      close(Errc::overloaded);
-    } else if (auto ec = session_->on_time(now)) {
-      close(ec);
-    } else {
-      after_input();
-    }
+  if (!unsent_.empty() && now >= unsent_since_ + options_.write_timeout) {
+    close(Errc::overloaded);
+  } else if (auto ec = session_->on_time(now)) {
+    close(ec);
+  } else {
+    after_input();
   }
   busy_ = false;
+}
+
+/// Whether the pending read is about to bring something.
+bool Link::input_waits() {
+  char byte = 0;
+  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void Link::wake() {
@@ -234,12 +288,6 @@ void Link::wake() {
     busy_ = false;
     done({});
   });
-}
-
-/// A peer that has gone may have said why, in bytes that wait in the socket.
-void Link::close_after_failed_send(error_code why) {
-  thread_.scratch().cipher_out.clear();
-  if (receive()) close(why);
 }
 
 /// Offers the socket the session's GOODBYE and TLS's close_notify. True if a GOODBYE is on its way.

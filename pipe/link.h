@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,8 @@ class Link {
 
   /// The session has output, or an earlier wake_at(), of which the link does not know yet.
   void wake();
+  /// The session has a batch to send, in the midst of taking what this link brought.
+  void send_batch();
   /// Ends carry() with `why`. A GOODBYE of the session gets a second to reach the
   /// peer.
   void close(error_code why);
@@ -45,8 +48,13 @@ class Link {
   TlsEngine& tls() { return *tls_; }
 
  private:
+  // An idle link waits with a read of its own instead of waiting for readiness, which would cost a
+  // system call each time. So much comes with it: a small call, whole. What is longer is read into
+  // the thread's buffer.
+  static constexpr std::size_t kFirstBytes = 1024;
+
   void begin(std::string_view first);
-  bool receive();
+  bool receive(std::size_t received);
   bool take(std::string_view plain);
   bool decrypt();
   void flush();
@@ -56,13 +64,16 @@ class Link {
   void linger();
   void linger_on();
   void shut();
-  void service();
+  bool receive_rest(std::size_t received);
+  void service(error_code ec, std::size_t received);
   void after_input();
   void arm_read();
   void arm_write();
   void arm_timer();
+  void wait_for_timer();
   void on_timer();
-  void close_after_failed_send(error_code why);
+  void on_time();
+  bool input_waits();
   void finish_if_idle();
 
   /// Counts an operation under way, so that carry() returns only after the last of them.
@@ -86,13 +97,15 @@ class Link {
   Clock::time_point timer_at_ = Clock::time_point::max();
   boost::asio::steady_timer finished_;  // never expires; cancelled when carry() may return
 
-  std::string early_;               // decrypted, behind the peer's HELLO
-  std::string unsent_;              // records that the socket did not take yet
-  Clock::time_point unsent_since_;  // when the socket last took something of them
+  std::string early_;                       // decrypted, behind the peer's HELLO
+  std::string unsent_;                      // records that the socket did not take yet
+  Clock::time_point unsent_since_;          // when the socket last took something of them
+  std::array<char, kFirstBytes> first_in_;  // filled by the pending read
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool wake_posted_ = false;
   bool busy_ = false;  // inside a callback, which flushes at its end; the scratch buffers are ours
+  bool send_failed_ = false;  // nothing is sent any more; the pending read says why
   bool closed_ = false;
   bool lingering_ = false;  // closed, and the peer is yet to take the last word
   int operations_ = 0;

@@ -143,6 +143,10 @@ void Pipe::session_woke() {
   if (link_) link_->wake();
 }
 
+void Pipe::session_has_batch() {
+  if (link_) link_->send_batch();
+}
+
 void Pipe::session_draining(const Failure& reason) { owner_.pipe_draining(*this, reason); }
 
 void Pipe::session_pinged() { owner_.pipe_pinged(*this); }

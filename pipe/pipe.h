@@ -69,7 +69,7 @@ class Pipe final : private SessionOwner {
   /// References outlive the pipe.
   Pipe(Session::Side side, Origin peer, Hello hello, IoThread& thread, Options options,
        EventTarget& local, PipeOwner& owner);
-  /// Ends the session.
+  /// end() comes first, unless the whole node ends.
   ~Pipe() override;
 
   /// Carries the session over one more link until that is lost; says why. Our HELLO goes first
@@ -130,6 +130,7 @@ class Pipe final : private SessionOwner {
   void on_detached_timer();
 
   void session_woke() override;
+  void session_has_batch() override;
   void session_draining(const Failure& reason) override;
   void session_pinged() override;
   void session_ponged(Clock::duration round_trip) override;

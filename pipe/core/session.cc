@@ -14,6 +14,11 @@ namespace {
 constexpr std::size_t kAckBytes = 64 * 1024;
 constexpr std::chrono::milliseconds kAckDelay{100};
 
+// Two nodes that exchange bursts of small calls work at the same time if each hands over what it
+// has before it is done with the burst. Smaller parts cost more records and system calls than they
+// save (docs/performance.md).
+constexpr std::size_t kEarlyBytes = 4 * 1024;
+
 }  // namespace
 
 Session::Session(Options options, Hello peer, EventTarget& target, HomeThread& home,
@@ -73,6 +78,7 @@ error_code Session::receive(std::string_view bytes, Clock::time_point now) {
     if (!*frame) return fail(static_cast<Errc>(frame->error().value()));
     if (auto ec = on_frame(**frame)) return ec;
     if (over_ || !attached_) return Errc::link_lost;  // whoever was told ended us
+    if (outbox_.waiting_bytes() >= kEarlyBytes) owner_.session_has_batch();
   }
   if (outbox_.waiting_bytes() > 2 * options_.limits.outbound_bytes_max) {
     return fail(Errc::overloaded, "the peer does not read what it asks for");

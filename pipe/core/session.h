@@ -26,6 +26,9 @@ class SessionOwner {
   /// There is output, or an earlier wake_at(), that did not come from receive() or on_time():
   /// call produce() soon.
   virtual void session_woke() = 0;
+  /// In the midst of receive(): so much output has come together that the peer may begin with it
+  /// while the rest of the input is worked on. produce() may be called at once.
+  virtual void session_has_batch() {}
   /// The peer takes no new calls and will close when those in flight are done.
   virtual void session_draining(const Failure& reason) = 0;
   /// For metrics.
