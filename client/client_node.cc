@@ -1,5 +1,6 @@
 #include "client/client_node.h"
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -41,11 +42,11 @@ class ClientNode final : public node::NodeEnd {
     });
   }
 
-  void show_nodes(std::shared_ptr<rest::Exchange> exchange) override {
-    upstream_.with_pipe([this, exchange = std::move(exchange)](const pipe::Pipe* pipe) {
+  void list_nodes(std::function<void(boost::json::array)> done) override {
+    upstream_.with_pipe([done = std::move(done)](const pipe::Pipe* pipe) {
       boost::json::array nodes;
       if (pipe) nodes.push_back(node::describe(*pipe));
-      node::answer_nodes(*exchange, runtime_, std::move(nodes));
+      done(std::move(nodes));
     });
   }
 

@@ -6,8 +6,6 @@
 
 #include <boost/json.hpp>
 
-#include "node/runtime.h"
-
 namespace rp::node {
 
 namespace json = boost::json;
@@ -28,18 +26,15 @@ json::object describe(const pipe::Pipe& pipe) {
   return node;
 }
 
-void answer_nodes(rest::Exchange& exchange, const Runtime& runtime, json::array peers) {
+std::string nodes_document(Role role, const std::string& name, json::array peers) {
   std::sort(peers.begin(), peers.end(), [](const json::value& a, const json::value& b) {
     return a.at("name").as_string() < b.at("name").as_string();
   });
   json::object body;
-  body["role"] = std::string(name(runtime.config().role));
-  body["name"] = runtime.name();
+  body["role"] = std::string(rp::node::name(role));
+  body["name"] = name;
   body["nodes"] = std::move(peers);
-  rest::Response response;
-  response.head.content_type = "application/json";
-  response.body = json::serialize(body);
-  exchange.respond(std::move(response));
+  return json::serialize(body);
 }
 
 }  // namespace rp::node

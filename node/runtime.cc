@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "handlers/demo/builtin.h"
+#include "node/nodes_page.h"
 #include "node/process_metrics.h"
 #include "node/secret.h"
 #include "node/signals.h"
@@ -92,7 +93,8 @@ pipe::Pipe::Options Runtime::pipe_options() const {
   options.self.node = name_;
   options.self.software = software_name();
   options.self.limits.calls_in_flight_max = static_cast<std::uint32_t>(config_.calls_in_flight_max);
-  options.self.limits.session_window_bytes = static_cast<std::uint32_t>(config_.session_window_bytes);
+  options.self.limits.session_window_bytes =
+      static_cast<std::uint32_t>(config_.session_window_bytes);
   options.self.heartbeat.interval = config_.heartbeat_interval;
   options.self.heartbeat.timeout = config_.heartbeat_timeout;
   options.handshake_timeout = config_.handshake_timeout;
@@ -127,8 +129,16 @@ void Runtime::add_common_routes(rest::Router& router, NodeEnd& end) {
   router.exact("/metrics", {"GET"}, [this](std::shared_ptr<rest::Exchange> exchange) {
     respond(*exchange, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_.prometheus_text());
   });
-  router.exact("/nodes", {"GET"}, [&end](std::shared_ptr<rest::Exchange> exchange) {
-    end.show_nodes(std::move(exchange));
+  router.exact("/nodes", {"GET"}, [this, &end](std::shared_ptr<rest::Exchange> exchange) {
+    const auto list = [this, &end](std::function<void(std::string)> done) {
+      end.list_nodes([this, done = std::move(done)](boost::json::array nodes) {
+        done(nodes_document(config_.role, name_, std::move(nodes)));
+      });
+    };
+    if (NodeFeed::is_wanted(exchange->request())) return feed_.watch(std::move(exchange), list);
+    list([exchange = std::move(exchange)](std::string document) {
+      respond(*exchange, 200, "application/json", std::move(document));
+    });
   });
 }
 
@@ -205,6 +215,7 @@ void Runtime::drain(NodeEnd& end) {
   const auto deadline = pipe::Clock::now() + config_.drain_timeout;
   health_.set(Health::kDraining, true);
   end.begin_drain();
+  feed_.close();
   waiting_->close(pipe::Errc::draining);
   const bool clean = rest_->drain(config_.drain_timeout);
   if (!clean) log(LogLevel::warning, "node", "Some requests were cut at the end of the drain");

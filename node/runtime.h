@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json/array.hpp>
 
 #include "handlers/dispatcher.h"
 #include "handlers/plugin_set.h"
@@ -17,6 +18,7 @@
 #include "node/instruments.h"
 #include "node/logging.h"
 #include "node/metrics.h"
+#include "node/node_feed.h"
 #include "node/observed_calls.h"
 #include "node/policy_keeper.h"
 #include "node/statsd.h"
@@ -38,8 +40,9 @@ class NodeEnd {
 
   /// Adds the routes that only this kind of node has.
   virtual void add_routes(rest::Router& router) = 0;
-  /// Answers GET /nodes, on a REST thread: takes the exchange and answers it from wherever.
-  virtual void show_nodes(std::shared_ptr<rest::Exchange> exchange) = 0;
+  /// Hands the connected peers to `done`, each as describe() has it, in any order. From any thread;
+  /// `done` runs on whichever thread has the last of them.
+  virtual void list_nodes(std::function<void(boost::json::array)> done) = 0;
   /// Binds or begins to dial; throws StartupError. Returns what the ready line says of it, for
   /// example "pipe=0.0.0.0:1234".
   virtual std::string start() = 0;
@@ -79,6 +82,8 @@ class Runtime {
   handlers::PluginSet& plugins() { return plugins_; }
   const rest::EventGateway& gateway() const { return gateway_; }
   PolicyKeeper& policy() { return policy_; }
+  /// Who watches /nodes hears of joins and leaves here.
+  NodeFeed& feed() { return feed_; }
   /// What answers the peers of pipes: the local handlers as far as the policy allows, or what the
   /// node's end has put before them.
   pipe::EventTarget& handlers() { return *for_pipes_; }
@@ -127,6 +132,7 @@ class Runtime {
   std::vector<Registry::Callback> exported_;
   boost::asio::io_context main_{1};
   boost::asio::steady_timer files_timer_{main_};
+  NodeFeed feed_{main_, {}};
 };
 
 /// "restpipe/VERSION", as HELLO and the version command have it.

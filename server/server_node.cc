@@ -1,5 +1,6 @@
 #include "server/server_node.h"
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -57,7 +58,7 @@ class ServerNode final : public node::NodeEnd {
     });
   }
 
-  void show_nodes(std::shared_ptr<rest::Exchange> exchange) override {
+  void list_nodes(std::function<void(boost::json::array)> done) override {
     struct Listing {
       std::mutex mutex;
       boost::json::array nodes;
@@ -69,9 +70,7 @@ class ServerNode final : public node::NodeEnd {
           const std::lock_guard lock(listing->mutex);
           listing->nodes.push_back(std::move(node));
         },
-        [this, listing, exchange = std::move(exchange)] {
-          node::answer_nodes(*exchange, runtime_, std::move(listing->nodes));
-        });
+        [listing, done = std::move(done)] { done(std::move(listing->nodes)); });
   }
 
   std::string start() override { return "pipe=" + pipes_.start(); }
