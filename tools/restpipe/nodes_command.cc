@@ -9,6 +9,7 @@
 #include "node/escape.h"
 #include "node/exit_codes.h"
 #include "tools/restpipe/commands.h"
+#include "tools/restpipe/event_stream.h"
 #include "tools/restpipe/front_end.h"
 #include "tools/restpipe/http_exchange.h"
 
@@ -20,18 +21,35 @@ namespace json = boost::json;
 constexpr std::size_t kListBytesMax = 64 * 1024 * 1024;
 constexpr std::chrono::seconds kTimeout{10};
 
+// A node that is watched says something every 15 s; three times that is silence.
+constexpr std::chrono::seconds kWatchTimeout{45};
+
 struct Options {
   std::string rest;
   std::string output = "text";
+  bool watch = false;
 };
 
-std::string fetch(const Options& options) {
+HttpRequest request_for(const Options& options) {
   HttpRequest request;
   Destination destination = find_destination("/nodes", options.rest);
   request.to = std::move(destination.node);
   request.target = std::move(destination.target);
-  request.headers.emplace_back("Accept", "application/json");
-  request.timeout = kTimeout;
+  request.headers.emplace_back("Accept", options.watch ? "text/event-stream" : "application/json");
+  request.timeout = options.watch ? kWatchTimeout : kTimeout;
+  return request;
+}
+
+/// Anything but 200 ends the command.
+void require_ok(const HttpRequest& request, unsigned status) {
+  if (status == 200) return;
+  throw HttpFailure(
+      HttpFailure::Kind::broken,
+      to_string(request.to) + ": /nodes answered with status " + std::to_string(status));
+}
+
+std::string fetch(const Options& options) {
+  const HttpRequest request = request_for(options);
   unsigned status = 0;
   std::string body;
   exchange(
@@ -42,11 +60,7 @@ std::string fetch(const Options& options) {
         }
         body += piece;
       });
-  if (status != 200) {
-    throw HttpFailure(
-        HttpFailure::Kind::broken,
-        to_string(request.to) + ": /nodes answered with status " + std::to_string(status));
-  }
+  require_ok(request, status);
   return body;
 }
 
@@ -109,14 +123,21 @@ void print_table(const std::vector<Row>& rows) {
   }
 }
 
-int list_nodes(const Options& options) {
-  std::string body;
-  try {
-    body = fetch(options);
-  } catch (const HttpFailure& failure) {
-    std::cerr << "restpipe nodes: " << failure.what() << '\n';
-    return static_cast<int>(node::ExitCode::failure);
+void print_list(const json::array& nodes) {
+  if (nodes.empty()) {
+    std::cout << "no node is connected\n";
+  } else {
+    print_table(table_of(nodes));
   }
+}
+
+int complain(std::string_view what) {
+  std::cerr << "restpipe nodes: " << what << '\n';
+  return static_cast<int>(node::ExitCode::failure);
+}
+
+int list_nodes(const Options& options) {
+  const std::string body = fetch(options);
   if (options.output == "json") {
     std::cout << body << (body.ends_with('\n') ? "" : "\n");
     return 0;
@@ -124,16 +145,57 @@ int list_nodes(const Options& options) {
   boost::system::error_code ec;
   const json::value document = json::parse(body, ec);
   const json::array* nodes = ec ? nullptr : find_list(document);
-  if (!nodes) {
-    std::cerr << "restpipe nodes: the answer is not a list of nodes\n";
-    return static_cast<int>(node::ExitCode::failure);
-  }
-  if (nodes->empty()) {
-    std::cout << "no node is connected\n";
-  } else {
-    print_table(table_of(*nodes));
-  }
+  if (!nodes) return complain("the answer is not a list of nodes");
+  print_list(*nodes);
   return 0;
+}
+
+/// A change as one line: "joined name=alpha address=10.0.0.7".
+std::string change_line(const EventStream::Event& event, const json::object& data) {
+  std::string line = node::logfmt_value(event.name);
+  for (const auto& member : data) {
+    line += ' ' + node::logfmt_value(std::string(member.key())) + '=' + cell_text(member.value());
+  }
+  return line;
+}
+
+void print_event(const Options& options, const EventStream::Event& event) {
+  boost::system::error_code ec;
+  const json::value data = json::parse(event.data, ec);
+  if (ec) throw HttpFailure(HttpFailure::Kind::broken, "an event is not JSON");
+  if (options.output == "json") {
+    json::object line;
+    line["event"] = event.name;
+    line["data"] = data;
+    std::cout << json::serialize(line) << std::endl;
+  } else if (const json::array* nodes = event.name == "snapshot" ? find_list(data) : nullptr) {
+    print_list(*nodes);
+    std::cout << std::flush;
+  } else if (data.is_object()) {
+    std::cout << change_line(event, data.as_object()) << std::endl;
+  }
+}
+
+/// Prints changes until the node ends the stream, or the user this program.
+int watch_nodes(const Options& options) {
+  const HttpRequest request = request_for(options);
+  EventStream stream([&](const EventStream::Event& event) { print_event(options, event); });
+  exchange(
+      request, [&](const HttpHead& head) { require_ok(request, head.status); },
+      [&](std::string_view piece) {
+        if (!stream.feed(piece)) {
+          throw HttpFailure(HttpFailure::Kind::broken, "an event is longer than 64 MiB");
+        }
+      });
+  return complain(to_string(request.to) + ": the node ended the stream");
+}
+
+int run_nodes(const Options& options) {
+  try {
+    return options.watch ? watch_nodes(options) : list_nodes(options);
+  } catch (const HttpFailure& failure) {
+    return complain(failure.what());
+  }
 }
 
 }  // namespace
@@ -146,12 +208,16 @@ void add_nodes_command(CLI::App& app, int& exit_code) {
   command->add_option("--output", options->output, "A table, or the node's own document")
       ->option_text("text|json [text]")
       ->check(CLI::IsMember({"text", "json"}));
+  command->add_flag("--watch", options->watch,
+                    "Print the list, then each node that joins or leaves, as it happens");
   command->footer(
-      "Exit code: 0 when the list was read, even if it is empty; 1 when it was not.\n\n"
+      "Exit code: 0 when the list was read, even if it is empty; 1 when it was not, or when the\n"
+      "node ended what was watched.\n\n"
       "Examples:\n"
       "  restpipe nodes\n"
-      "  restpipe nodes --rest unix:/run/restpipe/server.sock --output json");
-  command->callback([options, &exit_code] { exit_code = list_nodes(*options); });
+      "  restpipe nodes --rest unix:/run/restpipe/server.sock --output json\n"
+      "  restpipe nodes --watch");
+  command->callback([options, &exit_code] { exit_code = run_nodes(*options); });
 }
 
 }  // namespace rp::tools
