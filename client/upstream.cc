@@ -88,21 +88,33 @@ asio::awaitable<void> Upstream::run() {
   }
 }
 
-/// Tries every address in order until one gave a pipe; serves that until it ends.
+/// Tries every address in order until one gave a link; serves that until it ends.
 asio::awaitable<void> Upstream::connect_once() {
-  for (const node::HostPort& server : runtime_.config().servers) {
+  for (const node::HostPort& server : servers_in_order()) {
     runtime_.instruments().connect_started();
     attempt_at_ = pipe::Clock::now();
     log(LogLevel::info, "client", "Connecting", {{"server", node::to_string(server)}});
     pipe::Result<tcp::socket> socket = co_await dial(server);
+    dialled_ = socket ? error_code() : socket.error();
     if (leaving_) co_return;
     if (!socket) {
       attempt_failed(server, socket.error().message());
       continue;
     }
+    opened_ = false;
     co_await serve(std::move(*socket), server);
     if (opened_ || leaving_) co_return;
   }
+}
+
+/// The one that has our session comes first: another one would only make a new one.
+std::vector<node::HostPort> Upstream::servers_in_order() const {
+  std::vector<node::HostPort> servers = runtime_.config().servers;
+  if (pipe_ && home_) {
+    const auto home = std::find(servers.begin(), servers.end(), *home_);
+    if (home != servers.end()) std::rotate(servers.begin(), home, home + 1);
+  }
+  return servers;
 }
 
 asio::awaitable<pipe::Result<tcp::socket>> Upstream::dial(node::HostPort server) {
@@ -126,14 +138,14 @@ asio::awaitable<pipe::Result<tcp::socket>> Upstream::dial(node::HostPort server)
 }
 
 asio::awaitable<void> Upstream::serve(tcp::socket socket, const node::HostPort& server) {
-  opened_ = false;
   server_leaves_ = false;
-  const pipe::Pipe::Options options = runtime_.pipe_options();
   pipe::Handshake handshake(std::move(socket), thread_, runtime_.identity().tls(), server.host);
   handshake_ = &handshake;
-  error_code why = co_await greet(handshake, options.self);
+  ResumeTicket shown;
+  error_code why = co_await greet(handshake, shown);
   handshake_ = nullptr;
   stay_away_ = std::min(handshake.greeting().retry_after(), kStayAwayMax);
+  if (!why && !settle_session(handshake, shown)) why = Errc::session_lost;
   if (why) {
     const std::string detail = handshake.detail();
     if (!leaving_) {
@@ -141,21 +153,17 @@ asio::awaitable<void> Upstream::serve(tcp::socket socket, const node::HostPort& 
     }
     co_return;
   }
-  pipe::PipeOwner& self = *this;
-  pipe::Pipe pipe(pipe::Session::Side::dialler, handshake.peer(), handshake.greeting().peer(),
-                  thread_, options, runtime_.handlers(), self);
-  pipe_ = &pipe;
+  home_ = server;
   const std::uint64_t count = handshake.greeting().peer().received_frames;
   pipe::Connection connection = handshake.release();
-  why = co_await pipe.carry(std::move(connection), count, std::nullopt);
-  stay_away_ = std::min(pipe.retry_after(), kStayAwayMax);
-  pipe_lost(why);
-  pipe.end(why);
-  pipe_ = nullptr;
+  why = co_await pipe_->carry(std::move(connection), count, std::nullopt);
+  stay_away_ = std::min(pipe_->retry_after(), kStayAwayMax);
+  link_lost(why);
 }
 
-asio::awaitable<error_code> Upstream::greet(pipe::Handshake& handshake,
-                                            const pipe::Introduction& self) {
+/// `shown` becomes what the server is asked to go on with. Its certificate has said by then that it
+/// is the one which has the session: nobody else gets the secret.
+asio::awaitable<error_code> Upstream::greet(pipe::Handshake& handshake, ResumeTicket& shown) {
   const auto timeout = runtime_.config().handshake_timeout;
   if (auto ec = co_await handshake.secure(pipe::Clock::now() + timeout)) co_return ec;
   if (handshake.tls().peer_revoked(runtime_.identity().tls()->identity())) {
@@ -163,9 +171,46 @@ asio::awaitable<error_code> Upstream::greet(pipe::Handshake& handshake,
     co_await handshake.refuse(std::move(reason));
     co_return Errc::revoked;
   }
-  std::string hello = encode_hello(pipe::make_hello(self));
-  if (auto ec = co_await handshake.say(std::move(hello))) co_return ec;
+  pipe::Hello hello = pipe::make_hello(runtime_.pipe_options().self);
+  if (pipe_ && pipe_->peer().node == handshake.peer().node) {
+    shown = ticket_;
+    hello.session_id = shown.session_id;
+    hello.resume_secret = shown.secret;
+    hello.received_frames = shown.session_id.empty() ? 0 : pipe_->received_frames();
+  }
+  std::string frame = encode_hello(hello);
+  if (auto ec = co_await handshake.say(std::move(frame))) co_return ec;
   co_return co_await handshake.hear(pipe::Clock::now() + timeout);
+}
+
+/// After HELLO: makes the pipe the one of the session that the server has named. False when that is
+/// a session which has ended here meanwhile.
+bool Upstream::settle_session(pipe::Handshake& handshake, const ResumeTicket& shown) {
+  const pipe::Hello& server = handshake.greeting().peer();
+  const bool resumed = !shown.session_id.empty() && server.session_id == shown.session_id;
+  if (resumed && !pipe_) return false;
+  if (!resumed) {
+    end_session(Errc::session_lost);
+    pipe::PipeOwner& self = *this;
+    pipe_ = std::make_unique<pipe::Pipe>(pipe::Session::Side::dialler, handshake.peer(), server,
+                                         thread_, pipe_options(), runtime_.handlers(), self);
+  }
+  ticket_ = {};
+  const bool keeps_sessions = runtime_.config().session_grace.count() > 0;
+  if (keeps_sessions && has_feature(server, pipe::kFeatureResume)) {
+    ticket_ = {.session_id = server.session_id, .secret = server.resume_secret};
+  }
+  return true;
+}
+
+/// What the pipe cannot send any more waits for the next one.
+pipe::Pipe::Options Upstream::pipe_options() {
+  pipe::Pipe::Options options = runtime_.pipe_options();
+  options.returned = [&waiting = runtime_.waiting()](pipe::Event event, std::string body,
+                                                     std::shared_ptr<pipe::ReplySink> sink) {
+    return waiting.add(kServerKey, std::move(event), std::move(body), {}, std::move(sink));
+  };
+  return options;
 }
 
 void Upstream::attempt_failed(const node::HostPort& server, const std::string& reason) {
@@ -176,11 +221,16 @@ void Upstream::attempt_failed(const node::HostPort& server, const std::string& r
   runtime_.plugins().connect_fail(failures_++, first_failure_);
 }
 
-void Upstream::pipe_lost(error_code why) {
-  set_target(nullptr);
-  runtime_.health().set(node::Health::kNoPipe, true);
-  runtime_.plugins().stop_hook(peer_);
-  log(LogLevel::warning, "client", "Pipe is down", {{"reason", why.message()}});
+void Upstream::link_lost(error_code why) {
+  // A session that went on over this link proves that the way and the server are good.
+  if (pipe_->has_heard_from_peer() && !pipe_->is_over()) backoff_.reset();
+  if (opened_) {
+    set_target(nullptr);
+    runtime_.health().set(node::Health::kNoPipe, true);
+    runtime_.plugins().stop_hook(peer_);
+    log(LogLevel::warning, "client", "Pipe is down", {{"reason", why.message()}});
+  }
+  if (ticket_.session_id.empty() || pipe_->is_over()) end_session(why);
   // An orderly end is no error, as in the reference.
   if (leaving_ || server_leaves_) return;
   runtime_.instruments().pipe_broken();
@@ -188,9 +238,25 @@ void Upstream::pipe_lost(error_code why) {
   runtime_.plugins().connect_fail(failures_++, first_failure_);
 }
 
+void Upstream::end_session(error_code why) {
+  if (!pipe_) return;
+  const auto ended = std::move(pipe_);
+  ticket_ = {};
+  home_.reset();
+  ended->end(why);
+}
+
+void Upstream::pipe_expired(pipe::Pipe&) {
+  log(LogLevel::warning, "client", "The server was away for too long; the session has ended");
+  end_session(Errc::session_lost);
+}
+
+/// Something else may hold the server's address for a while; when nobody listens there it is gone.
+bool Upstream::pipe_peer_gone(pipe::Pipe&) { return dialled_ == asio::error::connection_refused; }
+
 void Upstream::pipe_opened(pipe::Pipe& pipe) {
   opened_ = true;
-  log(LogLevel::info, "client", "Pipe is up",
+  log(LogLevel::info, "client", pipe.resumes() > 0 ? "Pipe is up again" : "Pipe is up",
       {{"peer", pipe.peer().node},
        {"address", pipe.peer().address},
        {"software", pipe.peer_hello()->software}});
@@ -242,7 +308,7 @@ std::shared_ptr<pipe::CallControl> Upstream::submit(pipe::Event event, std::stri
 }
 
 void Upstream::with_pipe(std::function<void(const pipe::Pipe*)> f) {
-  thread_.post([this, f = std::move(f)] { f(pipe_ && pipe_->is_open() ? pipe_ : nullptr); });
+  thread_.post([this, f = std::move(f)] { f(pipe_ && pipe_->is_open() ? pipe_.get() : nullptr); });
 }
 
 void Upstream::cut_revoked() {
@@ -258,7 +324,9 @@ void Upstream::begin_drain() {
   thread_.post([this] {
     pause_->cancel();
     if (handshake_) handshake_->close(Errc::draining);
-    if (pipe_) pipe_->goodbye({Errc::draining, "the client is shutting down"}, /*drain=*/true);
+    if (!pipe_) return;
+    pipe_->goodbye({Errc::draining, "the client is shutting down"}, /*drain=*/true);
+    if (!pipe_->has_link()) end_session(Errc::draining);
   });
 }
 
@@ -270,6 +338,7 @@ bool Upstream::wait_until_ended(pipe::Clock::time_point deadline) {
 void Upstream::finish_drain(pipe::Clock::time_point deadline) {
   if (wait_until_ended(deadline)) return;
   thread_.post([this] {
+    if (handshake_) handshake_->close(Errc::stopped);
     if (pipe_) pipe_->end(Errc::stopped);
   });
   wait_until_ended(pipe::Clock::now() + kCloseWait);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -20,7 +21,8 @@
 namespace rp::client {
 
 /// The pipe to the server, kept open for good: dials the configured addresses in order, and after
-/// every loss dials again with growing, jittered waits.
+/// every loss dials again with growing, jittered waits. A session that may be taken up is asked for
+/// where it was; another one takes its place otherwise.
 ///
 /// As an event target it is the server: events that come while there is no pipe wait for one.
 class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
@@ -40,29 +42,41 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   void begin_drain();
   void finish_drain(pipe::Clock::time_point deadline);
   /// See node::NodeEnd::release(). Nothing else may be called afterwards.
-  void release() { pause_.reset(); }
+  void release() {
+    pause_.reset();
+    pipe_.reset();
+  }
 
   /// Runs `f` on the pipe's thread with the pipe, or null when there is none.
   void with_pipe(std::function<void(const pipe::Pipe*)> f);
 
  private:
+  /// What the server must be shown to go on with a session; empty where it cannot.
+  struct ResumeTicket {
+    std::string session_id;
+    std::string secret;
+  };
+
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> connect_once();
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket,
                                      const node::HostPort& server);
+  boost::asio::awaitable<pipe::error_code> greet(pipe::Handshake& handshake, ResumeTicket& shown);
   boost::asio::awaitable<pipe::Result<boost::asio::ip::tcp::socket>> dial(node::HostPort server);
-  boost::asio::awaitable<pipe::error_code> greet(pipe::Handshake& handshake,
-                                                 const pipe::Introduction& self);
+  std::vector<node::HostPort> servers_in_order() const;
+  bool settle_session(pipe::Handshake& handshake, const ResumeTicket& shown);
+  pipe::Pipe::Options pipe_options();
   void attempt_failed(const node::HostPort& server, const std::string& reason);
-  void pipe_lost(pipe::error_code why);
+  void link_lost(pipe::error_code why);
+  void end_session(pipe::error_code why);
   void set_target(std::shared_ptr<pipe::EventTarget> target);
   std::shared_ptr<pipe::EventTarget> target() const;
   bool wait_until_ended(pipe::Clock::time_point deadline);
 
   void pipe_opened(pipe::Pipe& pipe) override;
   void pipe_draining(pipe::Pipe& pipe, const pipe::Failure& reason) override;
-  void pipe_expired(pipe::Pipe&) override {}
-  bool pipe_peer_gone(pipe::Pipe&) override { return true; }
+  void pipe_expired(pipe::Pipe& pipe) override;
+  bool pipe_peer_gone(pipe::Pipe& pipe) override;
   void pipe_pinged(pipe::Pipe& pipe) override;
   void pipe_ponged(pipe::Pipe& pipe, pipe::Clock::duration round_trip) override;
 
@@ -70,10 +84,14 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   pipe::IoThread& thread_;
   pipe::Backoff backoff_;
   std::optional<boost::asio::steady_timer> pause_;  // between attempts; until release()
-  pipe::Handshake* handshake_ = nullptr;  // the one that is under way; touched on the thread only
-  pipe::Pipe* pipe_ = nullptr;      // the one that is being served; touched on the thread only
-  bool opened_ = false;             // its HELLO has come
-  handlers::PluginSet::Peer peer_;  // the server of the last pipe, as plugins know it
+  // Touched on the thread only:
+  pipe::Handshake* handshake_ = nullptr;  // the one that is under way
+  std::unique_ptr<pipe::Pipe> pipe_;      // the session, with or without a link
+  ResumeTicket ticket_;                   // for the pipe's next link
+  std::optional<node::HostPort> home_;    // the address behind which the pipe's session is
+  pipe::error_code dialled_;              // how the last attempt to connect ended
+  bool opened_ = false;                   // the present link carries the session
+  handlers::PluginSet::Peer peer_;        // the server of the last pipe, as plugins know it
   pipe::Clock::time_point attempt_at_;
   bool server_leaves_ = false;              // it said so: the end of its pipe is no error
   std::chrono::milliseconds stay_away_{0};  // as the last server asked

@@ -71,6 +71,8 @@ struct Config {
   HostPort listen;                              ///< server only
   std::vector<HostPort> servers;                ///< client only; dialled in this order
   std::chrono::milliseconds connection_wait{};  ///< how long a call waits for its peer's pipe
+  std::chrono::milliseconds session_grace{};    ///< how long a session outlives its link
+  std::chrono::milliseconds return_wait{};      ///< the same for calls to a peer that hung up
   std::chrono::milliseconds call_timeout{};     ///< from the request to the end of its reply
   std::chrono::milliseconds gather_timeout{};   ///< the same for a request to all clients
   std::chrono::milliseconds heartbeat_interval{};
@@ -96,6 +98,7 @@ struct Config {
   std::size_t body_bytes_max = 0;                  ///< one request or reply body
   std::size_t session_window_bytes = 0;            ///< un-consumed body bytes, per direction
   std::size_t pipes_max = 0;                       ///< server only: connected clients
+  std::size_t accept_rate = 0;                     ///< server only: connections per second
   std::size_t unauthenticated_max = 0;             ///< server only: connections in the handshake
   std::size_t unauthenticated_per_source_max = 0;  ///< the same from one IP address
   std::size_t rest_connections_max = 0;

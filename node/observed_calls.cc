@@ -38,6 +38,7 @@ class ObservedSink final : public pipe::ReplySink {
     finish(false);
     sink_->fail(std::move(failure));
   }
+  void body_consumed(std::size_t bytes) override { sink_->body_consumed(bytes); }
 
  private:
   void finish(bool ok) {

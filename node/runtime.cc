@@ -98,6 +98,8 @@ pipe::Pipe::Options Runtime::pipe_options() const {
   options.self.heartbeat.interval = config_.heartbeat_interval;
   options.self.heartbeat.timeout = config_.heartbeat_timeout;
   options.handshake_timeout = config_.handshake_timeout;
+  options.session_grace = config_.session_grace;
+  options.return_wait = config_.return_wait;
   return options;
 }
 

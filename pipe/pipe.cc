@@ -44,10 +44,7 @@ Pipe::Pipe(Session::Side side, Origin peer, Hello hello, IoThread& thread, Optio
       link_gone_(thread.context(), Clock::time_point::max()),
       detached_timer_(thread.context()) {}
 
-Pipe::~Pipe() {
-  end(Errc::stopped);
-  anchor_->pipe = nullptr;
-}
+Pipe::~Pipe() { anchor_->pipe = nullptr; }
 
 asio::awaitable<error_code> Pipe::carry(Connection connection, std::uint64_t peer_received_frames,
                                         std::optional<Hello> hello) {
@@ -133,8 +130,7 @@ void Pipe::drop_link(error_code why) {
 void Pipe::goodbye(Failure reason, bool drain) {
   const error_code why = reason.code;
   session_.goodbye(std::move(reason), drain);
-  if (!link_) return end(why);
-  if (!drain) link_->close(why);
+  if (!drain || !link_) end(why);
 }
 
 std::shared_ptr<EventTarget> Pipe::target() const { return std::make_shared<Target>(anchor_); }

@@ -110,8 +110,8 @@ class Pipe final : private SessionOwner {
   bool has_link() const { return link_ != nullptr; }
   /// Reliable frames received so far, for our HELLO on the next link.
   std::uint64_t received_frames() const { return session_.received_frames(); }
-  /// True once the peer has sent something on the present link: then it has our HELLO.
-  bool peer_has_our_hello() const {
+  /// Whether the peer has sent something on the last link: then it has our HELLO.
+  bool has_heard_from_peer() const {
     return session_.stats().bytes_received > bytes_received_before_;
   }
   Session::Stats stats() const { return session_.stats(); }

@@ -17,6 +17,45 @@ bool is_repeatable(const Event& event, const std::string& body) {
                      [](const Header& h) { return h.name == kRepeatableHeader; });
 }
 
+/// The answer to a call that is made again: whatever becomes of the repetition, the first one may
+/// have run.
+class RepeatedAnswer final : public ReplySink {
+ public:
+  explicit RepeatedAnswer(std::shared_ptr<ReplySink> sink) : sink_(std::move(sink)) {}
+
+  void reply(ReplyHead head, std::string body) override {
+    sink_->reply(std::move(head), std::move(body));
+  }
+  void begin(ReplyHead head) override { sink_->begin(std::move(head)); }
+  void data(std::string piece) override { sink_->data(std::move(piece)); }
+  void end() override { sink_->end(); }
+  void body_consumed(std::size_t bytes) override { sink_->body_consumed(bytes); }
+  void fail(Failure failure) override {
+    switch (failure.code) {
+      case Errc::not_sent:
+      case Errc::peer_unavailable:
+      case Errc::unknown_peer:
+      case Errc::overloaded:
+      case Errc::draining:
+      case Errc::stopped:
+        failure = {Errc::session_lost, "the pipe broke and the request could not be repeated (" +
+                                           std::string(name(failure.code)) +
+                                           "); the handler may have run"};
+        break;
+      case Errc::deadline_exceeded:
+        failure.detail =
+            "the request's time ran out after the pipe broke; the handler may have run";
+        break;
+      default:
+        break;
+    }
+    sink_->fail(std::move(failure));
+  }
+
+ private:
+  const std::shared_ptr<ReplySink> sink_;
+};
+
 /// An event on its way to the I/O thread. A thread that has stopped destroys it instead of running
 /// it, and then the one who waits hears so.
 template <class Start>
@@ -157,6 +196,7 @@ void Pipe::Call::end() {
 void Pipe::Call::fail(Failure failure) {
   if (copy_ && anchor_->ending && failure.code == Errc::session_lost) {
     const auto copy = std::move(copy_);
+    sink_ = std::make_shared<RepeatedAnswer>(std::move(sink_));
     return give_back(std::move(copy->event), std::move(copy->body));
   }
   copy_.reset();

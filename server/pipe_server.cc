@@ -13,6 +13,7 @@
 
 #include "node/report_exception.h"
 #include "pipe/log.h"
+#include "server/accept_rate.h"
 
 namespace rp::server {
 namespace {
@@ -31,149 +32,44 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 // After the deadline of a drain, pipes that were told to close get this long to do it.
 constexpr std::chrono::seconds kCloseWait{2};
 
-handlers::PluginSet::Peer plugin_peer(const pipe::Origin& origin) {
-  return {.name = origin.node, .address = origin.address, .port = origin.port};
-}
-
 }  // namespace
 
-/// One client's connection, from accept to end.
-class PipeServer::Connection final : private pipe::PipeOwner {
+/// One connection from its acceptance until its client has said who it is and what it wants.
+class PipeServer::Arrival {
  public:
-  Connection(PipeServer& server, Shelf& shelf, tcp::socket socket)
+  Arrival(PipeServer& server, Shelf& shelf, tcp::socket socket, std::uint64_t link)
       : server_(server),
         shelf_(shelf),
-        number_(++server.last_number_),
-        handshake_(std::in_place, std::move(socket), *shelf.thread,
-                   server.runtime_.identity().tls(), ""),
-        ticket_(
-            server.admission_.enter(handshake_->peer().address, [this_shelf = &shelf, n = number_] {
-              close_later(*this_shelf, n, Errc::overloaded);
-            })) {
-    shelf_.connections[number_] = this;
+        link_(link),
+        handshake_(std::move(socket), *shelf.thread, server.runtime_.identity().tls(), ""),
+        ticket_(server.admission_.enter(handshake_.peer().address, [&shelf, link] {
+          shelf.thread->post([&shelf, link] {
+            const auto found = shelf.arrivals.find(link);
+            if (found != shelf.arrivals.end()) found->second->handshake().close(Errc::overloaded);
+          });
+        })) {
+    shelf_.arrivals[link_] = this;
   }
-
-  ~Connection() override {
-    shelf_.connections.erase(number_);
+  ~Arrival() {
+    shelf_.arrivals.erase(link_);
     server_.admission_.leave(ticket_);
   }
+  Arrival(const Arrival&) = delete;
+  Arrival& operator=(const Arrival&) = delete;
 
-  asio::awaitable<void> run() {
-    error_code why = co_await greet();
-    if (why) {
-      log(LogLevel::info, "server", "Connection refused",
-          {{"address", handshake_->peer().address},
-           {"port", handshake_->peer().port},
-           {"peer", handshake_->peer().node},
-           {"reason", why.message()},
-           {"detail", handshake_->detail()}});
-      co_return;
-    }
-    const pipe::Pipe::Options options = server_.runtime_.pipe_options();
-    pipe::PipeOwner& self = *this;
-    pipe_.emplace(pipe::Session::Side::acceptor, handshake_->peer(), handshake_->greeting().peer(),
-                  *shelf_.thread, options, server_.runtime_.handlers(), self);
-    pipe::Connection connection = handshake_->release();
-    handshake_.reset();
-    std::optional<pipe::Hello> hello = pipe::make_hello(options.self);
-    why = co_await pipe_->carry(std::move(connection), 0, std::move(hello));
-    closed(why);
-    pipe_->end(why);
-  }
+  pipe::Handshake& handshake() { return handshake_; }
 
-  pipe::Pipe* pipe() { return pipe_ ? &*pipe_ : nullptr; }
-
-  void goodbye(pipe::Failure reason, bool drain) {
-    const error_code why = reason.code;
-    pipe_ ? pipe_->goodbye(std::move(reason), drain) : handshake_->close(why);
-  }
-  void close(error_code why) { pipe_ ? pipe_->end(why) : handshake_->close(why); }
-
-  static void close_later(Shelf& shelf, std::uint64_t number, Errc why) {
-    shelf.thread->post([&shelf, number, why] {
-      const auto found = shelf.connections.find(number);
-      if (found == shelf.connections.end()) return;
-      found->second->goodbye({why, make_error_code(why).message()}, /*drain=*/false);
-    });
+  asio::awaitable<error_code> greet() {
+    const auto timeout = server_.runtime_.config().handshake_timeout;
+    if (auto ec = co_await handshake_.secure(pipe::Clock::now() + timeout)) co_return ec;
+    co_return co_await handshake_.hear(pipe::Clock::now() + timeout);
   }
 
  private:
-  asio::awaitable<error_code> greet() {
-    const auto timeout = server_.runtime_.config().handshake_timeout;
-    if (auto ec = co_await handshake_->secure(pipe::Clock::now() + timeout)) co_return ec;
-    if (auto ec = co_await handshake_->hear(pipe::Clock::now() + timeout)) co_return ec;
-    const error_code refused = admitted();
-    if (!refused) co_return error_code();
-    pipe::Failure reason{static_cast<Errc>(refused.value()), refused.message()};
-    co_await handshake_->refuse(std::move(reason));
-    co_return refused;
-  }
-
-  error_code admitted() {
-    if (server_.draining_) return Errc::draining;
-    const auto tls = server_.runtime_.identity().tls();
-    if (handshake_->tls().peer_revoked(tls->identity())) return Errc::revoked;
-    return {};
-  }
-
-  void pipe_opened(pipe::Pipe& pipe) override {
-    server_.admission_.leave(ticket_);
-    log(LogLevel::info, "server", "Pipe is up",
-        {{"peer", pipe.peer().node},
-         {"address", pipe.peer().address},
-         {"software", pipe.peer_hello()->software}});
-    const auto target = pipe.target();
-    {
-      const std::lock_guard lock(server_.announce_mutex_);
-      const auto replaced = server_.registry_.add(
-          {.pipe = number_,
-           .origin = pipe.peer(),
-           .target = target,
-           .close = [shelf = &shelf_, n = number_](Errc why) { close_later(*shelf, n, why); }});
-      auto& plugins = server_.runtime_.plugins();
-      const std::size_t count = server_.registry_.size();
-      if (replaced) {
-        log(LogLevel::info, "server", "A newer pipe of the same identity takes over",
-            {{"peer", pipe.peer().node}, {"old_address", replaced->origin.address}});
-        replaced->close(Errc::replaced);
-        plugins.stop_hook(plugin_peer(replaced->origin));
-        plugins.connection_removed(plugin_peer(replaced->origin), count - 1);
-      }
-      plugins.connection_added(plugin_peer(pipe.peer()), count);
-      plugins.start_hook(plugin_peer(pipe.peer()));
-      server_.idle_->count_changed(count);
-    }
-    server_.runtime_.waiting().forward({pipe.peer().node, pipe.peer().address}, *target);
-  }
-
-  void closed(error_code why) {
-    log(LogLevel::info, "server", "Pipe is down",
-        {{"peer", pipe_->peer().node}, {"reason", why.message()}});
-    const std::lock_guard lock(server_.announce_mutex_);
-    if (!server_.registry_.remove(pipe_->peer().node, number_)) return;
-    auto& plugins = server_.runtime_.plugins();
-    const std::size_t count = server_.registry_.size();
-    plugins.stop_hook(plugin_peer(pipe_->peer()));
-    plugins.connection_removed(plugin_peer(pipe_->peer()), count);
-    server_.idle_->count_changed(count);
-  }
-
-  void pipe_draining(pipe::Pipe& pipe, const pipe::Failure& reason) override {
-    log(LogLevel::info, "server", "Client is leaving",
-        {{"peer", pipe.peer().node}, {"reason", reason.detail}});
-  }
-  void pipe_expired(pipe::Pipe&) override {}
-  bool pipe_peer_gone(pipe::Pipe&) override { return true; }
-  void pipe_pinged(pipe::Pipe&) override { server_.runtime_.instruments().heartbeat_started(); }
-  void pipe_ponged(pipe::Pipe&, pipe::Clock::duration round_trip) override {
-    server_.runtime_.instruments().heartbeat_answered(round_trip);
-  }
-
   PipeServer& server_;
   Shelf& shelf_;
-  const std::uint64_t number_;
-  std::optional<pipe::Handshake> handshake_;  // until the pipe
-  std::optional<pipe::Pipe> pipe_;
+  const std::uint64_t link_;
+  pipe::Handshake handshake_;
   const Admission::Ticket ticket_;
 };
 
@@ -182,10 +78,12 @@ PipeServer::PipeServer(node::Runtime& runtime, Registry& registry)
       registry_(registry),
       admission_({.total_max = runtime.config().unauthenticated_max,
                   .per_source_max = runtime.config().unauthenticated_per_source_max}),
+      store_(runtime.config().pipes_max),
       idle_(std::in_place, runtime.threads().front()->context(), runtime.plugins()),
+      announcements_(std::in_place, runtime, registry, *idle_),
       acceptor_(std::in_place, runtime.threads().front()->context()) {
   for (const auto& thread : runtime.threads()) {
-    shelves_.push_back(std::make_unique<Shelf>(Shelf{thread.get(), {}}));
+    shelves_.push_back(std::make_unique<Shelf>(Shelf{shelves_.size(), thread.get(), {}, {}}));
   }
 }
 
@@ -220,19 +118,28 @@ std::string PipeServer::start() {
 }
 
 asio::awaitable<void> PipeServer::accept_loop() {
-  for (std::size_t next = 0; !draining_; next = (next + 1) % shelves_.size()) {
-    Shelf& shelf = *shelves_[next];
+  AcceptRate rate(runtime_.config().accept_rate, pipe::Clock::now());
+  while (!draining_) {
+    const std::uint64_t link = accepted_ + 1;
+    Shelf& shelf = *shelves_[link % shelves_.size()];
     error_code ec;
     tcp::socket socket = co_await acceptor_->async_accept(
         shelf.thread->context(), asio::redirect_error(asio::use_awaitable, ec));
     if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) co_return;
     if (ec) {
       co_await wait_out(ec);
-    } else if (has_room()) {
-      begin(std::move(socket), shelf);
+      continue;
+    }
+    if (has_room()) {
+      ++accepted_;
+      auto accepted = std::make_shared<tcp::socket>(std::move(socket));
+      spawn(shelf,
+            [this, accepted, &shelf, link] { return welcome(std::move(*accepted), shelf, link); });
     } else {
       ++refused_;
     }
+    const auto wait = rate.taken(pipe::Clock::now());
+    if (wait > wait.zero()) co_await pause(wait);
   }
 }
 
@@ -243,53 +150,135 @@ asio::awaitable<void> PipeServer::wait_out(error_code accept_error) {
     log(LogLevel::warning, "server", "Cannot accept connections; trying again",
         {{"reason", accept_error.message()}});
   }
-  asio::steady_timer pause(acceptor_->get_executor(), kAcceptPause);
-  error_code ignored;
-  co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await pause(kAcceptPause);
 }
 
+asio::awaitable<void> PipeServer::pause(pipe::Clock::duration time) {
+  asio::steady_timer timer(acceptor_->get_executor(), time);
+  error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+/// Clients that are away keep their room by pipes_max in the store, but must be able to return.
 bool PipeServer::has_room() const {
   return registry_.size() + admission_.size() < runtime_.config().pipes_max;
 }
 
-void PipeServer::begin(tcp::socket socket, Shelf& shelf) {
-  ++accepted_;
+void PipeServer::spawn(Shelf& shelf, std::function<asio::awaitable<void>()> work) {
   {
     const std::lock_guard lock(mutex_);
     ++serving_;
   }
-  asio::co_spawn(shelf.thread->context(), serve(std::move(socket), shelf),
-                 [this](std::exception_ptr failure) {
-                   node::report_exception("server", failure);
-                   const std::lock_guard lock(mutex_);
-                   --serving_;
-                   ended_.notify_all();
-                 });
+  asio::co_spawn(shelf.thread->context(), std::move(work), [this](std::exception_ptr failure) {
+    node::report_exception("server", failure);
+    const std::lock_guard lock(mutex_);
+    --serving_;
+    ended_.notify_all();
+  });
 }
 
-asio::awaitable<void> PipeServer::serve(tcp::socket socket, Shelf& shelf) {
-  Connection connection(*this, shelf, std::move(socket));
-  co_await connection.run();
+asio::awaitable<void> PipeServer::welcome(tcp::socket socket, Shelf& shelf, std::uint64_t link) {
+  Arrival arrival(*this, shelf, std::move(socket), link);
+  pipe::Handshake& handshake = arrival.handshake();
+  error_code why = co_await arrival.greet();
+  const bool greeted = !why;
+  if (greeted) why = place(shelf, handshake, link);
+  if (!why) co_return;
+  log(LogLevel::info, "server", "Connection refused",
+      {{"address", handshake.peer().address},
+       {"port", handshake.peer().port},
+       {"peer", handshake.peer().node},
+       {"reason", why.message()},
+       {"detail", handshake.detail()}});
+  if (!greeted) co_return;  // it has been told, where that could be
+  pipe::Failure reason{static_cast<Errc>(why.value()), why.message()};
+  co_await handshake.refuse(std::move(reason));
 }
 
-void PipeServer::for_each_connection(std::function<void(Connection&)> f) {
+/// Hands the connection to the session that the client asks for, or to a new one. An error refuses
+/// the client.
+error_code PipeServer::place(Shelf& shelf, pipe::Handshake& handshake, std::uint64_t link) {
+  if (draining_) return Errc::draining;
+  const auto tls = runtime_.identity().tls();
+  if (handshake.tls().peer_revoked(tls->identity())) return Errc::revoked;
+  const pipe::Origin peer = handshake.peer();
+  const pipe::Hello hello = handshake.greeting().peer();
+  const auto claimed = store_.claim(hello.session_id, peer.node, link);
+  if (claimed) {
+    Shelf& home = *shelves_[claimed->thread];
+    home.thread->post([this, &home, session = claimed->number,
+                       greeted = Greeted{link, handshake.release(), hello}]() mutable {
+      resume(home, session, std::move(greeted));
+    });
+    return {};
+  }
+  if (claimed.error() == Errc::replaced) return claimed.error();
+  auto session = new_session(shelf, link, peer, hello);
+  if (!session) return session.error();
+  serve(shelf, std::move(*session), {link, handshake.release(), hello});
+  return {};
+}
+
+/// On the thread of the session that a client asks for. A secret that is not good, and a session
+/// that has just ended, make a new one.
+void PipeServer::resume(Shelf& home, std::uint64_t session, Greeted greeted) {
+  if (draining_) return;
+  const auto found = home.sessions.find(session);
+  if (found != home.sessions.end() && found->second->admits(greeted.hello.resume_secret)) {
+    return serve(home, found->second, std::move(greeted));
+  }
+  auto fresh = new_session(home, greeted.link, greeted.connection.peer(), greeted.hello);
+  if (fresh) serve(home, std::move(*fresh), std::move(greeted));
+}
+
+pipe::Result<std::shared_ptr<ClientSession>> PipeServer::new_session(Shelf& shelf,
+                                                                     std::uint64_t link,
+                                                                     const pipe::Origin& peer,
+                                                                     const pipe::Hello& hello) {
+  auto session = std::make_shared<ClientSession>(
+      ClientSession::Context{runtime_, registry_, store_, *announcements_,
+                             [&shelf](std::uint64_t number) { shelf.sessions.erase(number); }},
+      *shelf.thread, link, peer, hello);
+  const auto replaced = store_.add({.number = link,
+                                    .identity = peer.node,
+                                    .id = session->id(),
+                                    .thread = shelf.index,
+                                    .end = [&shelf, link](Errc why) {
+                                      shelf.thread->post([&shelf, link, why] {
+                                        const auto found = shelf.sessions.find(link);
+                                        if (found == shelf.sessions.end()) return;
+                                        const auto ended = found->second;  // it leaves the shelf
+                                        ended->end({why, make_error_code(why).message()});
+                                      });
+                                    }});
+  if (!replaced) return replaced.error();
+  shelf.sessions[link] = session;
+  if (*replaced) (*replaced)->end(Errc::replaced);
+  return session;
+}
+
+void PipeServer::serve(Shelf& shelf, std::shared_ptr<ClientSession> session, Greeted greeted) {
+  auto shared = std::make_shared<Greeted>(std::move(greeted));
+  spawn(shelf, [session = std::move(session), shared] {
+    return session->serve(std::move(shared->connection), shared->link, std::move(shared->hello));
+  });
+}
+
+void PipeServer::for_each_session(std::function<void(ClientSession&)> f) {
   for (const auto& shelf : shelves_) {
     shelf->thread->post([f, here = shelf.get()] {
-      // A connection may end, and leave the shelf, while it is looked at.
-      std::vector<std::uint64_t> numbers;
-      for (const auto& entry : here->connections) numbers.push_back(entry.first);
-      for (const std::uint64_t number : numbers) {
-        const auto found = here->connections.find(number);
-        if (found != here->connections.end()) f(*found->second);
-      }
+      // A session may end, and leave the shelf, while it is looked at.
+      std::vector<std::shared_ptr<ClientSession>> sessions;
+      for (const auto& entry : here->sessions) sessions.push_back(entry.second);
+      for (const auto& session : sessions) f(*session);
     });
   }
 }
 
 void PipeServer::for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function<void()> done) {
   auto left = std::make_shared<std::atomic<std::size_t>>(shelves_.size());
-  for_each_connection([f = std::move(f)](Connection& connection) {
-    if (connection.pipe() && connection.pipe()->is_open()) f(*connection.pipe());
+  for_each_session([f = std::move(f)](ClientSession& session) {
+    if (session.pipe().is_open()) f(session.pipe());
   });
   for (const auto& shelf : shelves_) {
     shelf->thread->post([left, done] {
@@ -300,13 +289,20 @@ void PipeServer::for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function
 
 void PipeServer::cut_revoked() {
   const auto tls = runtime_.identity().tls();
-  for_each_connection([tls](Connection& connection) {
-    pipe::Pipe* const pipe = connection.pipe();
-    if (!pipe || !pipe->is_open() || !pipe->peer_revoked(tls->identity())) return;
+  for_each_session([tls](ClientSession& session) {
+    if (!session.pipe().peer_revoked(tls->identity())) return;
     log(LogLevel::warning, "server", "The client's certificate has been revoked",
-        {{"peer", pipe->peer().node}});
-    pipe->goodbye({Errc::revoked, make_error_code(Errc::revoked).message()}, /*drain=*/false);
+        {{"peer", session.pipe().peer().node}});
+    session.end({Errc::revoked, make_error_code(Errc::revoked).message()});
   });
+}
+
+void PipeServer::close_arrivals(Errc why) {
+  for (const auto& shelf : shelves_) {
+    shelf->thread->post([here = shelf.get(), why] {
+      for (const auto& arrival : here->arrivals) arrival.second->handshake().close(why);
+    });
+  }
 }
 
 void PipeServer::begin_drain() {
@@ -315,9 +311,8 @@ void PipeServer::begin_drain() {
     error_code ignored;
     acceptor_->close(ignored);
   });
-  for_each_connection([](Connection& connection) {
-    connection.goodbye({Errc::draining, "the server is shutting down"}, /*drain=*/true);
-  });
+  close_arrivals(Errc::draining);
+  for_each_session([](ClientSession& session) { session.drain(); });
 }
 
 bool PipeServer::wait_until_ended(pipe::Clock::time_point deadline) {
@@ -327,12 +322,17 @@ bool PipeServer::wait_until_ended(pipe::Clock::time_point deadline) {
 
 void PipeServer::finish_drain(pipe::Clock::time_point deadline) {
   if (wait_until_ended(deadline)) return;
-  for_each_connection([](Connection& connection) { connection.close(Errc::stopped); });
+  close_arrivals(Errc::stopped);
+  for_each_session([](ClientSession& session) {
+    session.end({Errc::stopped, make_error_code(Errc::stopped).message()});
+  });
   wait_until_ended(pipe::Clock::now() + kCloseWait);
 }
 
 void PipeServer::release() {
   acceptor_.reset();
+  for (const auto& shelf : shelves_) shelf->sessions.clear();
+  announcements_.reset();
   idle_.reset();
 }
 
@@ -343,6 +343,12 @@ void PipeServer::export_metrics() {
         metrics.callback(name, help, {}, [read] { return static_cast<double>(read()); }));
   };
   show("restpipe_pipes", "Clients that are connected.", [this] { return registry_.size(); });
+  show("restpipe_sessions", "Sessions of clients, with and without a connection.",
+       [this] { return store_.size(); });
+  show("restpipe_sessions_detached", "Sessions whose client is away and may come back.",
+       [this] { return store_.detached_count(); });
+  show("restpipe_pipe_resumes_total", "Connections that went on with a session.",
+       [this] { return store_.resumes(); });
   show("restpipe_pipe_connections_accepted_total", "TCP connections accepted for pipes.",
        [this] { return accepted_.load(); });
   show("restpipe_pipe_connections_refused_total", "TCP connections over the cap of pipes.",

@@ -17,12 +17,16 @@
 #include "node/runtime.h"
 #include "pipe/pipe.h"
 #include "server/admission.h"
+#include "server/announcements.h"
+#include "server/client_session.h"
 #include "server/idle_watch.h"
 #include "server/registry.h"
+#include "server/session_store.h"
 
 namespace rp::server {
 
-/// Listens for clients and keeps their pipes, each on one of the node's I/O threads for life.
+/// Listens for clients and keeps their sessions, each on one of the node's I/O threads for life: a
+/// client that comes back is taken there, whatever thread has accepted it.
 ///
 /// All members are safe from any thread but the I/O threads.
 class PipeServer {
@@ -50,39 +54,58 @@ class PipeServer {
   void for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function<void()> done);
 
  private:
-  class Connection;
+  class Arrival;
 
-  /// The connections of one thread, touched on that thread only.
+  /// What lives on one thread, touched there only.
   struct Shelf {
+    std::size_t index;
     pipe::IoThread* thread;
-    std::unordered_map<std::uint64_t, Connection*> connections;
+    std::unordered_map<std::uint64_t, Arrival*> arrivals;
+    std::unordered_map<std::uint64_t, std::shared_ptr<ClientSession>> sessions;
+  };
+  /// A link whose client has said HELLO.
+  struct Greeted {
+    std::uint64_t link;  ///< counted in the order of acceptance
+    pipe::Connection connection;
+    pipe::Hello hello;
   };
 
   boost::asio::awaitable<void> accept_loop();
-  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket, Shelf& shelf);
   boost::asio::awaitable<void> wait_out(boost::system::error_code accept_error);
-  void begin(boost::asio::ip::tcp::socket socket, Shelf& shelf);
+  boost::asio::awaitable<void> pause(pipe::Clock::duration time);
+  boost::asio::awaitable<void> welcome(boost::asio::ip::tcp::socket socket, Shelf& shelf,
+                                       std::uint64_t link);
+  void spawn(Shelf& shelf, std::function<boost::asio::awaitable<void>()> work);
   bool has_room() const;
-  void for_each_connection(std::function<void(Connection&)> f);
+
+  pipe::error_code place(Shelf& shelf, pipe::Handshake& handshake, std::uint64_t link);
+  void resume(Shelf& home, std::uint64_t session, Greeted greeted);
+  pipe::Result<std::shared_ptr<ClientSession>> new_session(Shelf& shelf, std::uint64_t link,
+                                                           const pipe::Origin& peer,
+                                                           const pipe::Hello& hello);
+  void serve(Shelf& shelf, std::shared_ptr<ClientSession> session, Greeted greeted);
+
+  void for_each_session(std::function<void(ClientSession&)> f);
+  void close_arrivals(pipe::Errc why);
   bool wait_until_ended(pipe::Clock::time_point deadline);
   void export_metrics();
 
   node::Runtime& runtime_;
   Registry& registry_;
   Admission admission_;
+  SessionStore store_;
   std::optional<IdleWatch> idle_;  // until release()
+  std::optional<Announcements> announcements_;
   std::vector<std::unique_ptr<Shelf>> shelves_;
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;  // on the first I/O thread once
                                                             // started; until release()
   std::atomic<bool> draining_{false};
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> refused_{0};
-  std::atomic<std::uint64_t> last_number_{0};
 
-  std::mutex announce_mutex_;  // registry changes and what plugins hear of them: one order
-  std::mutex mutex_;           // guards serving_
+  std::mutex mutex_;  // guards serving_
   std::condition_variable ended_;
-  std::size_t serving_ = 0;  // connections whose coroutine has not ended
+  std::size_t serving_ = 0;  // coroutines that have not ended
   std::vector<node::Registry::Callback> exported_;
 };
 

@@ -37,6 +37,13 @@ std::shared_ptr<pipe::EventTarget> Registry::by_name(const std::string& node) co
   return found == clients_.end() ? nullptr : found->second.target;
 }
 
+std::optional<Registry::Client> Registry::find(const std::string& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(node);
+  if (found == clients_.end()) return std::nullopt;
+  return found->second;
+}
+
 Registry::ByAddress Registry::by_address(const std::vector<std::string>& addresses) const {
   const std::lock_guard lock(mutex_);
   ByAddress result;

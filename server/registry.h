@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,16 +23,15 @@ class Registry {
     std::uint64_t pipe = 0;  ///< number of the pipe, never used twice
     pipe::Origin origin;     ///< identity and address
     std::shared_ptr<pipe::EventTarget> target;
-    std::function<void(pipe::Errc)> close;  ///< ends the pipe, from any thread
   };
 
-  /// Enters a client. The newest pipe of an identity wins: the one that it replaces is returned,
-  /// for the caller to close.
+  /// Enters a client. The newest pipe of an identity wins: the one that it replaces is returned.
   std::optional<Client> add(Client client);
   /// Removes the client unless a newer pipe has taken its place. Returns whether it did.
   bool remove(const std::string& node, std::uint64_t pipe);
 
   std::shared_ptr<pipe::EventTarget> by_name(const std::string& node) const;
+  std::optional<Client> find(const std::string& node) const;
 
   /// Who is connected from one of these addresses.
   struct ByAddress {

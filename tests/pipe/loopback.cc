@@ -262,6 +262,7 @@ asio::awaitable<void> PipeHost::carry(int socket, std::string host) {
       Connection connection = handshake.release();
       why = co_await pipe.carry(std::move(connection), 0, std::move(hello));
       detail = pipe.detail();
+      pipe.end(why);
       pipe_ = nullptr;
     }
   }

@@ -20,8 +20,7 @@ class ClientLookupTest : public testing::Test {
     auto target = std::make_shared<FakeClient>(name);
     registry_.add({.pipe = pipe,
                    .origin = {.node = name, .address = address, .port = 4000},
-                   .target = target,
-                   .close = {}});
+                   .target = target});
     waiting_->forward({name, address}, *target);
   }
 

@@ -10,8 +10,7 @@ namespace {
 Registry::Client client(std::uint64_t pipe, const std::string& name, const std::string& address) {
   return {.pipe = pipe,
           .origin = {.node = name, .address = address, .port = 4000},
-          .target = std::make_shared<FakeClient>(),
-          .close = {}};
+          .target = std::make_shared<FakeClient>()};
 }
 
 TEST(RegistryTest, FindsAClientByItsIdentity) {

@@ -24,8 +24,7 @@ class RelayTest : public testing::Test {
     peers_[name] = peer;
     registry_.add({.pipe = ++pipes_,
                    .origin = {.node = name, .address = address, .port = 4000},
-                   .target = peer,
-                   .close = {}});
+                   .target = peer});
   }
 
   /// The relay of a server with this policy; an empty text is no policy.
