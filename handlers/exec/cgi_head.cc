@@ -4,42 +4,10 @@
 #include <charconv>
 #include <utility>
 
+#include "handlers/local/header_text.h"
+
 namespace rp::handlers {
 namespace {
-
-// What the wire carries in one head (docs/wire.md, section "Field rules").
-constexpr std::size_t kHeadersMax = 64;
-constexpr std::size_t kNameBytesMax = 128;
-constexpr std::size_t kValueBytesMax = 8192;
-
-bool is_token(std::string_view name) {
-  return !name.empty() && name.size() <= kNameBytesMax &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                  std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-         });
-}
-
-bool is_value(std::string_view value) {
-  return value.size() <= kValueBytesMax && std::all_of(value.begin(), value.end(), [](char c) {
-           const auto byte = static_cast<unsigned char>(c);
-           return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-         });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return result;
-}
 
 /// "404 Not Found" to 404; 0 when it is no final status.
 std::uint16_t status_of(std::string_view value) {
@@ -54,9 +22,10 @@ std::uint16_t status_of(std::string_view value) {
 bool take_line(std::string_view line, pipe::ReplyHead& head) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return false;
-  auto name = lower(line.substr(0, colon));
+  auto name = lower_case(line.substr(0, colon));
   const auto value = trimmed(line.substr(colon + 1));
-  if (!is_token(name) || !is_value(value) || head.headers.size() >= kHeadersMax) return false;
+  if (!is_header_name(name) || !is_header_value(value) || head.headers.size() >= kHeadersMax)
+    return false;
   if (name == "content-type") {
     head.content_type = value;
   } else if (name == "status") {

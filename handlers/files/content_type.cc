@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "handlers/local/header_text.h"
+
 namespace rp::handlers {
 namespace {
 
@@ -56,10 +58,8 @@ constexpr std::array kTypes = {
 
 std::string_view content_type_of(std::string_view file_name) {
   const auto dot = file_name.rfind('.');
-  std::string extension(dot == std::string_view::npos ? "" : file_name.substr(dot + 1));
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const auto extension =
+      lower_case(dot == std::string_view::npos ? std::string_view() : file_name.substr(dot + 1));
   const auto found = std::find_if(kTypes.begin(), kTypes.end(),
                                   [&](const Type& type) { return type.first == extension; });
   return found == kTypes.end() ? "application/octet-stream" : found->second;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "handlers/files/http_date.h"
+#include "handlers/local/header_text.h"
 
 namespace rp::handlers {
 namespace {
@@ -15,12 +16,6 @@ const std::string* header(const pipe::Headers& headers, std::string_view name) {
   const auto found = std::find_if(headers.begin(), headers.end(),
                                   [&](const pipe::Header& h) { return h.name == name; });
   return found == headers.end() ? nullptr : &found->value;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 /// Whether a list of entity tags names ours. Weak tags match only where `weak` allows it. Our tags

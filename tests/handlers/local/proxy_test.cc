@@ -1,0 +1,465 @@
+#include <csignal>
+#include <future>
+
+#include "handlers/proxy/http_head.h"
+#include "handlers/proxy/proxy_target.h"
+#include "tests/handlers/local/fixture.h"
+#include "tests/handlers/local/scripted_app.h"
+
+namespace rp::handlers {
+namespace {
+
+constexpr const char* kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+/// Answers every request on a connection alike.
+ScriptedApp::Script always(const std::string& response) {
+  return [response](AppConnection& app) {
+    while (!app.read_head().empty()) app.send(response);
+  };
+}
+
+class ProxyTest : public LocalTest {
+ protected:
+  void SetUp() override { std::signal(SIGPIPE, SIG_IGN); }  // as a node has it
+  void TearDown() override { target_.reset(); }
+
+  void serve(ScriptedApp::Script script) {
+    app_ = std::make_unique<ScriptedApp>(std::move(script));
+    mount({"", app_->port(), ""});
+  }
+  void mount(ProxyAddress address, std::size_t connections_max = 256) {
+    if (!address.is_unix()) address.host = "127.0.0.1";
+    target_ =
+        std::make_unique<ProxyTarget>(ProxyOptions{"app", address, connections_max}, threads_);
+  }
+
+  Asked call(pipe::Event event, std::string body = {}) {
+    return ask(*target_, std::move(event), std::move(body));
+  }
+  Asked answered(const std::string& verb, const std::string& noun, std::string body = {}) {
+    auto asked = call(make_event(verb, noun), std::move(body));
+    EXPECT_TRUE(asked->wait_done()) << verb << ' ' << noun;
+    return asked;
+  }
+  static std::string header(const Asked& asked, const std::string& name) {
+    std::string found;
+    for (const auto& h : asked->head().headers) {
+      if (h.name == name) found += (found.empty() ? "" : "|") + h.value;
+    }
+    return found;
+  }
+  std::string authority() const { return "127.0.0.1:" + std::to_string(app_->port()); }
+
+  std::unique_ptr<ScriptedApp> app_;
+  std::unique_ptr<ProxyTarget> target_;
+};
+
+TEST_F(ProxyTest, ARequestBecomesARequestOfTheApplication) {
+  std::promise<std::string> seen;
+  serve([&](AppConnection& app) {
+    const auto head = app.read_head();
+    seen.set_value(head + app.read(8));
+    app.send(kHello);
+  });
+  auto event = make_event("post", "app//a b/c//d");
+  event.query = "x=1&y=%20#\xff z";
+  event.content_type = "multipart/form-data";
+  event.headers = {{"content-type", "multipart/form-data; boundary=x"},
+                   {"accept", "text/html"},
+                   {"cookie", "a=1"},
+                   {"connection", "close"},
+                   {"transfer-encoding", "chunked"},
+                   {"content-length", "99"},
+                   {"host", "evil.example"},
+                   {"x-restpipe-caller", "mallory"}};
+  const auto asked = call(std::move(event), "the body");
+  ASSERT_TRUE(asked->wait_done());
+  EXPECT_EQ(asked->body(), "hello");
+  EXPECT_EQ(seen.get_future().get(),
+            "POST /a%20b/c//d?x=1&y=%20%23%FF%20z HTTP/1.1\r\n"
+            "Host: " +
+                authority() +
+                "\r\n"
+                "accept: text/html\r\n"
+                "cookie: a=1\r\n"
+                "Content-Type: multipart/form-data; boundary=x\r\n"
+                "x-request-id: req-1\r\n"
+                "x-restpipe-caller: alice\r\n"
+                "Content-Length: 8\r\n\r\n"
+                "the body");
+}
+
+TEST_F(ProxyTest, EveryVerbArrives) {
+  serve([](AppConnection& app) {
+    for (auto head = app.read_head(); !head.empty(); head = app.read_head()) {
+      const auto verb = head.substr(0, head.find(' '));
+      const auto length = head.find("Content-Length: 0");
+      const auto body = verb + (length == std::string::npos ? "" : "+");
+      app.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+               body);
+    }
+  });
+  EXPECT_EQ(answered("get", "app//x")->body(), "GET");
+  EXPECT_EQ(answered("delete", "app//x")->body(), "DELETE");
+  EXPECT_EQ(answered("post", "app//x")->body(), "POST+");
+  EXPECT_EQ(answered("put", "app//x")->body(), "PUT+");
+  EXPECT_EQ(answered("patch", "app//x")->body(), "PATCH+");
+}
+
+TEST_F(ProxyTest, TheApplicationsHeadIsTheReplys) {
+  serve(
+      always("HTTP/1.1 404 Gone Fishing\r\nContent-Type: text/html; charset=x\r\n"
+             "Set-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nX-Hop: 1\r\nConnection: X-Hop\r\n"
+             "Keep-Alive: timeout=5\r\nETag: \"1\"\r\nContent-Length: 2\r\n\r\nno"));
+  const auto asked = answered("get", "app//x");
+  EXPECT_EQ(asked->head().http_status, 404);
+  EXPECT_EQ(asked->head().code, 404U);
+  EXPECT_EQ(asked->head().content_type, "text/html; charset=x");
+  EXPECT_EQ(header(asked, "set-cookie"), "a=1; Path=/|b=2");
+  EXPECT_EQ(header(asked, "etag"), "\"1\"");
+  for (const char* name : {"x-hop", "connection", "keep-alive", "content-length"}) {
+    EXPECT_EQ(header(asked, name), "") << name;
+  }
+  EXPECT_EQ(asked->body(), "no");
+}
+
+TEST_F(ProxyTest, ARedirectionStaysInsideTheMount) {
+  serve([&](AppConnection& app) {
+    while (!app.read_head().empty()) {
+      app.send("HTTP/1.1 303 See Other\r\nLocation: http://" + authority() +
+               "/login?to=1\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+  const auto asked = answered("post", "app//a/b");
+  EXPECT_EQ(asked->head().http_status, 303);
+  EXPECT_EQ(asked->head().code, 0U);
+  EXPECT_EQ(header(asked, "location"), "../login?to=1");
+}
+
+TEST(RelativeLocationTest, LeadsToTheSamePlaceBehindEveryMount) {
+  const auto of = [](std::string_view location, std::string_view path) {
+    return relative_location(location, "h:1", "a/app", path);
+  };
+  EXPECT_EQ(of("/x", "/"), "./x");
+  EXPECT_EQ(of("/", "/"), "./");
+  EXPECT_EQ(of("/", "/a/b/c"), "../../");
+  EXPECT_EQ(of("/a/b?c=/d#e", "/x/"), "../a/b?c=/d#e");
+  EXPECT_EQ(of("http://H:1/x", "/"), "./x");
+  EXPECT_EQ(of("http://h:1", "/y"), "./");
+  EXPECT_EQ(of("/x", ""), "./app//x");
+  for (const char* other : {"x", "../x", "//h:1/x", "http://h:12/x", "http://h/x", "https://h:1/x",
+                            "http://h:1.evil/x", "mailto:x", ""}) {
+    EXPECT_EQ(of(other, "/a/b"), other);
+  }
+}
+
+TEST(ProxyAddressTest, IsHttpOrAUnixSocket) {
+  EXPECT_EQ(parse_proxy_address("http://127.0.0.1:3000")->authority(), "127.0.0.1:3000");
+  EXPECT_EQ(parse_proxy_address("http://localhost/")->authority(), "localhost");
+  EXPECT_EQ(parse_proxy_address("http://[::1]:80")->authority(), "[::1]");
+  EXPECT_EQ(parse_proxy_address("unix:/run/blog.sock")->unix_path, "/run/blog.sock");
+  for (const char* text : {"", "http://", "http://:80", "http://a:0", "http://a:65536",
+                           "http://a:", "http://a/b", "https://a", "http://a b", "http://u@a",
+                           "http://[::1", "unix:", "unix:run", "127.0.0.1:1"}) {
+    EXPECT_FALSE(parse_proxy_address(text)) << text;
+  }
+  EXPECT_FALSE(parse_proxy_address("unix:/" + std::string(120, 'x')));
+}
+
+TEST_F(ProxyTest, AUnixSocketIsAnAddress) {
+  const auto path = (directory_ / "app.sock").string();
+  ScriptedApp app(always(kHello), path);
+  mount({"", 0, path});
+  EXPECT_EQ(answered("get", "app")->body(), "hello");
+}
+
+TEST_F(ProxyTest, ConnectionsAreUsedAgain) {
+  serve(always(kHello));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(answered("get", "app//")->body(), "hello");
+  EXPECT_EQ(app_->connections(), 1);
+}
+
+TEST_F(ProxyTest, AStaleConnectionIsReplaced) {
+  serve([](AppConnection& app) {
+    app.read_head();
+    app.send(kHello);
+    if (app.read_head().empty()) return;  // closes just when it is asked again
+  });
+  EXPECT_EQ(answered("get", "app//1")->body(), "hello");
+  EXPECT_EQ(answered("get", "app//2")->body(), "hello");
+  EXPECT_EQ(app_->connections(), 2);
+}
+
+TEST_F(ProxyTest, WhatMayHaveRunIsNotSentTwice) {
+  serve([](AppConnection& app) { app.read_head(); });
+  const auto asked = answered("post", "app//order", "one");
+  EXPECT_EQ(asked->error(), pipe::Errc::handler_failed);
+  EXPECT_EQ(app_->connections(), 1);
+}
+
+TEST_F(ProxyTest, AnAbsentApplicationIsNamed) {
+  std::uint16_t port = 0;
+  {
+    ScriptedApp gone(always(kHello));
+    port = gone.port();
+  }
+  mount({"", port, ""});
+  const auto asked = answered("get", "app//");
+  ASSERT_EQ(asked->error(), pipe::Errc::handler_failed);
+  EXPECT_EQ(asked->failure()->detail, "the application app did not answer: Connection refused");
+}
+
+TEST_F(ProxyTest, WhatIsNoHttpIsAnError) {
+  for (const std::string response :
+       {"nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 101 Switching\r\n\r\n",
+        "HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n"}) {
+    serve([&](AppConnection& app) {
+      app.read_head();
+      app.send(response);
+    });
+    EXPECT_EQ(answered("get", "app//")->error(), pipe::Errc::handler_failed) << response;
+  }
+}
+
+TEST_F(ProxyTest, AHeadBeyondTheLimitsIsAnError) {
+  std::string many = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+  for (int i = 0; i < 65; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
+  const std::string long_value =
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Long: " + std::string(9'000, 'x') + "\r\n";
+  const std::string huge =
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Huge: " + std::string(100'000, 'x') + "\r\n";
+  for (const auto& head : {many, long_value, huge}) {
+    serve([&](AppConnection& app) {
+      app.read_head();
+      app.send(head + "\r\n");
+    });
+    EXPECT_EQ(answered("get", "app//")->error(), pipe::Errc::handler_failed);
+  }
+}
+
+TEST_F(ProxyTest, ABodyThatEndsEarlyBreaksTheReplyOff) {
+  serve([](AppConnection& app) {
+    app.read_head();
+    app.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\npart");
+  });
+  const auto asked = answered("get", "app//");
+  EXPECT_TRUE(asked->begun());
+  EXPECT_EQ(asked->error(), pipe::Errc::handler_failed);
+}
+
+TEST_F(ProxyTest, InterimResponsesAreSkipped) {
+  serve(always("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + std::string(kHello)));
+  EXPECT_EQ(answered("get", "app//")->body(), "hello");
+}
+
+TEST_F(ProxyTest, AReplyWithoutALengthEndsWithItsConnection) {
+  serve([](AppConnection& app) {
+    app.read_head();
+    app.send("HTTP/1.0 200 OK\r\n\r\nuntil the end");
+  });
+  EXPECT_EQ(answered("get", "app//")->body(), "until the end");
+  EXPECT_EQ(answered("get", "app//")->body(), "until the end");
+}
+
+TEST_F(ProxyTest, ANotModifiedHasNoBody) {
+  serve(always("HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\nETag: \"1\"\r\n\r\n"));
+  EXPECT_EQ(answered("get", "app//")->head().http_status, 304);
+  EXPECT_EQ(answered("get", "app//")->body(), "");
+  EXPECT_EQ(app_->connections(), 1);
+}
+
+TEST_F(ProxyTest, EventsArriveAsTheyAreSent) {
+  std::promise<void> seen_first;
+  auto first_seen = seen_first.get_future().share();
+  serve([first_seen](AppConnection& app) {
+    app.read_head();
+    app.send(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n");
+    first_seen.wait_for(kPatience);
+    app.send("9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+  });
+  const auto asked = call(make_event("get", "app//events"));
+  ASSERT_TRUE(asked->wait_bytes(9));
+  EXPECT_EQ(asked->body(), "data: 1\n\n");
+  EXPECT_FALSE(asked->done());
+  seen_first.set_value();
+  ASSERT_TRUE(asked->wait_done());
+  EXPECT_EQ(asked->body(), "data: 1\n\ndata: 2\n\n");
+}
+
+TEST_F(ProxyTest, ABodyThatFollowsIsChunkedUnlessItsLengthIsKnown) {
+  std::promise<std::string> chunked;
+  std::promise<std::string> counted;
+  serve([&](AppConnection& app) {
+    const auto head = app.read_head();
+    const bool is_chunked = head.find("Transfer-Encoding: chunked") != std::string::npos;
+    auto& seen = is_chunked ? chunked : counted;
+    const bool is_counted = head.find("Content-Length: 6\r\n") != std::string::npos;
+    EXPECT_NE(is_chunked, is_counted) << head;
+    seen.set_value(app.read(is_chunked ? 21 : 6));
+    app.send(kHello);
+  });
+  for (const bool known : {false, true}) {
+    auto recorder = std::make_shared<RecordingSink>();
+    const auto sink = std::make_shared<BodySink>(recorder);
+    auto event = make_event("put", "app//x");
+    if (known) event.body_bytes = 6;
+    const auto control = open(*target_, std::move(event), sink);
+    control->body_data("abc");
+    control->body_data("def");
+    control->body_end();
+    ASSERT_TRUE(recorder->wait_done());
+    EXPECT_EQ(recorder->body(), "hello");
+    EXPECT_EQ(sink->consumed(), 6U);
+  }
+  EXPECT_EQ(chunked.get_future().get(), "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n");
+  EXPECT_EQ(counted.get_future().get(), "abcdef");
+}
+
+TEST_F(ProxyTest, ABodyOfAnotherLengthThanSaidEndsTheCall) {
+  serve([](AppConnection& app) { EXPECT_LE(app.read(100'000).size(), 1000U); });
+  for (const std::string body : {"too long", "x"}) {
+    auto recorder = std::make_shared<RecordingSink>();
+    auto event = make_event("put", "app//x");
+    event.body_bytes = 4;
+    const auto control = open(*target_, std::move(event), std::make_shared<BodySink>(recorder));
+    control->body_data(body);
+    control->body_end();
+    ASSERT_TRUE(recorder->wait_done());
+    EXPECT_EQ(recorder->error(), pipe::Errc::handler_failed);
+  }
+}
+
+TEST_F(ProxyTest, AnApplicationThatDoesNotReadHoldsTheSenderBack) {
+  std::promise<void> may_read;
+  auto allowed = may_read.get_future().share();
+  static constexpr std::size_t kTotal = 32 * 1024 * 1024;
+  serve([allowed](AppConnection& app) {
+    app.read_head();
+    allowed.wait_for(kPatience);
+    EXPECT_EQ(app.read(kTotal).size(), kTotal);
+    app.send(kHello);
+  });
+  auto recorder = std::make_shared<RecordingSink>();
+  const auto sink = std::make_shared<BodySink>(recorder);
+  auto event = make_event("put", "app//x");
+  event.body_bytes = kTotal;
+  const auto control = open(*target_, std::move(event), sink);
+  std::size_t sent = 0;
+  const auto send_what_fits = [&] {
+    while (sent < kTotal && sent - sink->consumed() + 65'536 <= pipe::kStreamWindowBytes) {
+      control->body_data(std::string(65'536, 'x'));
+      sent += 65'536;
+    }
+  };
+  // Until nothing moves any more, because the sockets are full.
+  std::size_t before = 1;
+  while (before != sent) {
+    before = sent;
+    send_what_fits();
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_LT(sent, kTotal);
+  may_read.set_value();
+  ASSERT_TRUE(eventually([&] {
+    send_what_fits();
+    return sent == kTotal;
+  }));
+  control->body_end();
+  ASSERT_TRUE(recorder->wait_done());
+  EXPECT_EQ(recorder->body(), "hello");
+}
+
+TEST_F(ProxyTest, ASlowReaderHoldsTheApplicationBack) {
+  static constexpr std::size_t kTotal = 8'000'000;
+  std::atomic<bool> all_sent{false};
+  serve([&](AppConnection& app) {
+    app.read_head();
+    app.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kTotal) + "\r\n\r\n");
+    app.send(std::string(kTotal, 'x'));
+    all_sent = true;
+  });
+  const auto asked = call(make_event("get", "app//large"));
+  ASSERT_TRUE(asked->wait_bytes(pipe::kStreamWindowBytes));
+  EXPECT_EQ(asked->head().body_bytes, kTotal);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(asked->body().size(), pipe::kStreamWindowBytes);
+  EXPECT_FALSE(all_sent);
+  std::size_t consumed = 0;
+  while (!asked->done()) {
+    const auto bytes = asked->body().size();
+    asked.control->consumed(bytes - consumed);
+    consumed = bytes;
+    ASSERT_TRUE(asked->wait_bytes(std::min(consumed + 1, kTotal)));
+  }
+  EXPECT_EQ(asked->body().size(), kTotal);
+}
+
+TEST_F(ProxyTest, CancelClosesTheConnectionAtOnce) {
+  std::promise<void> arrived;
+  std::promise<pipe::Clock::time_point> closed;
+  serve([&](AppConnection& app) {
+    app.read_head();
+    arrived.set_value();
+    EXPECT_TRUE(app.closed_by_peer());
+    closed.set_value(pipe::Clock::now());
+  });
+  const auto asked = call(make_event("get", "app//slow"));
+  arrived.get_future().wait();
+  const auto cancelled_at = pipe::Clock::now();
+  asked.control->cancel();
+  EXPECT_LT(closed.get_future().get() - cancelled_at, 100ms);
+  EXPECT_FALSE(asked->done());
+}
+
+TEST_F(ProxyTest, TheDeadlineEndsTheExchange) {
+  serve([](AppConnection& app) {
+    app.read_head();
+    EXPECT_TRUE(app.closed_by_peer());
+  });
+  auto event = make_event("get", "app//slow");
+  event.deadline = pipe::Clock::now() + 100ms;
+  const auto asked = call(std::move(event));
+  ASSERT_TRUE(asked->wait_done());
+  EXPECT_EQ(asked->error(), pipe::Errc::deadline_exceeded);
+}
+
+TEST_F(ProxyTest, ExchangesAreBounded) {
+  std::promise<void> arrived;
+  serve([&](AppConnection& app) {
+    app.read_head();
+    arrived.set_value();
+    EXPECT_TRUE(app.closed_by_peer());
+  });
+  mount({"", app_->port(), ""}, 1);
+  const auto first = call(make_event("get", "app//1"));
+  arrived.get_future().wait();
+  EXPECT_EQ(answered("get", "app//2")->error(), pipe::Errc::overloaded);
+  first.control->cancel();
+}
+
+TEST_F(ProxyTest, AnEarlyAnswerEndsTheUpload) {
+  serve([](AppConnection& app) {
+    app.read_head();
+    app.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+    app.closed_by_peer();
+  });
+  auto recorder = std::make_shared<RecordingSink>();
+  const auto control =
+      open(*target_, make_event("put", "app//x"), std::make_shared<BodySink>(recorder));
+  ASSERT_TRUE(recorder->wait_done());
+  EXPECT_EQ(recorder->head().http_status, 413);
+  control->body_data("late");
+  control->body_end();
+}
+
+TEST_F(ProxyTest, ParentSegmentsAreRefused) {
+  serve(always(kHello));
+  EXPECT_EQ(answered("get", "app//a/../b")->head().http_status, 400);
+  EXPECT_EQ(app_->connections(), 0);
+}
+
+}  // namespace
+}  // namespace rp::handlers
