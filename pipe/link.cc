@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,6 +12,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "pipe/path.h"
+
 namespace rp::pipe {
 namespace {
 
@@ -19,6 +22,11 @@ namespace asio = boost::asio;
 // How much a session may hand over before the socket is asked again: enough for full records and
 // few system calls, little enough that a heartbeat waits for four records at most.
 constexpr std::size_t kBatchBytes = 64 * 1024;
+
+// Bodies on their way: at least so much, which is four acknowledgements of a peer that is quick.
+// The line is looked at so often.
+constexpr std::size_t kBodiesInFlightMin = 256 * 1024;
+constexpr std::chrono::milliseconds kFitInterval{10};
 
 // How long a closed link waits for the peer to take its GOODBYE: a round trip on any line.
 constexpr std::chrono::seconds kLinger{1};
@@ -167,7 +175,15 @@ void Link::send_batch() {
     tls_->feed(tls_->unread(), thread_.scratch().cipher_out);
     if (auto ec = tls_->write(frames)) return close(ec);
     send_records();
+    if (session_->has_bodies()) fit_to_line(Clock::now());
   }
+}
+
+void Link::fit_to_line(Clock::time_point now) {
+  if (now < fitted_at_ + kFitInterval) return;
+  fitted_at_ = now;
+  session_->limit_bodies_in_flight(bytes_that_fill_the_line(
+      socket_.native_handle(), kBodiesInFlightMin, std::numeric_limits<std::size_t>::max()));
 }
 
 /// Offers the scratch records to the socket and keeps what it does not take.

@@ -59,6 +59,7 @@ class Link {
   bool decrypt();
   void flush();
   void send_records();
+  void fit_to_line(Clock::time_point now);
   bool say_last_word();
   bool send_unsent();
   void linger();
@@ -101,6 +102,7 @@ class Link {
   std::string unsent_;                      // records that the socket did not take yet
   Clock::time_point unsent_since_;          // when the socket last took something of them
   std::array<char, kFirstBytes> first_in_;  // filled by the pending read
+  Clock::time_point fitted_at_{};           // to what the line holds
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool wake_posted_ = false;

@@ -41,7 +41,9 @@ bool Outbox::has_turn(const SendStream& stream) {
 
 bool Outbox::may_send(const SendStream& stream) const {
   // The frame that only ends a body needs no window.
-  return produced_ >= stream.after && (stream.pieces.empty() || session_window_.available(1) > 0);
+  return produced_ >= stream.after &&
+         (stream.pieces.empty() ||
+          (session_window_.available(1) > 0 && sent_.bytes() < bodies_in_flight_max_));
 }
 
 void Outbox::enqueue(SendStream& stream) {

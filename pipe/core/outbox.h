@@ -80,6 +80,11 @@ class Outbox {
   /// Credit from the peer, for one stream or for the session; false if it is too much.
   [[nodiscard]] bool credit(SendStream& stream, std::uint32_t bytes);
   [[nodiscard]] bool session_credit(std::uint32_t bytes);
+  /// Bodies wait while so much is unacknowledged. What is on its way stands in front of every small
+  /// call, so no more of it is wanted than keeps the line busy.
+  void limit_bodies_in_flight(std::size_t bytes) { bodies_in_flight_max_ = bytes; }
+  /// Whether a body waits for that, or for the next batch.
+  bool has_bodies() const { return !turns_.empty(); }
   void set_session_window(std::uint32_t bytes) { session_window_ = SendWindow(bytes); }
 
   /// The peer has so many of our reliable frames; false if it cannot.
@@ -120,6 +125,7 @@ class Outbox {
   void enqueue(SendStream& stream);
 
   const std::size_t unacknowledged_bytes_max_;
+  std::size_t bodies_in_flight_max_ = unacknowledged_bytes_max_;
   std::string control_;  // frames of this link
   std::string credits_;  // reliable control frames
   std::uint64_t credits_waiting_ = 0;

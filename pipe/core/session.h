@@ -101,6 +101,9 @@ class Session {
   /// Appends frames to `out` until it holds about `bytes_max`.
   void produce(std::string& out, std::size_t bytes_max, Clock::time_point now);
   bool has_output() const { return outbox_.has_output(); }
+  /// Bodies wait to be sent; and how much of them may be on its way.
+  bool has_bodies() const { return outbox_.has_bodies(); }
+  void limit_bodies_in_flight(std::size_t bytes) { outbox_.limit_bodies_in_flight(bytes); }
   /// A GOODBYE that ends the session waits for produce(), and nothing else.
   bool has_last_word() const { return outbox_.silent() && outbox_.has_output(); }
 

@@ -179,6 +179,7 @@ void LocalHandlers::answer(const std::string& noun, std::string body,
                            std::shared_ptr<ReplySink> sink) {
   if (noun == "echo") sink->reply({}, std::move(body));
   if (noun == "size") sink->reply({}, std::to_string(body.size()));
+  if (noun == "page") sink->reply({}, std::string(60'000, 'p'));
   if (noun == "big") sink->reply({}, std::string(1 << 20, 'b'));
   const std::lock_guard lock(mutex_);
   if (noun == "stall") stalled_.push_back(sink);

@@ -73,7 +73,8 @@ class WaitingSink final : public ReplySink {
 };
 
 /// Handlers by noun: "echo" gives the body back, "size" its length, "stall" never answers until
-/// release(), "big" replies with 1 MiB, "thread" echoes from a thread of its own.
+/// release(), "page" replies with 60 KB and "big" with 1 MiB, "thread" echoes from a thread of its
+/// own.
 class LocalHandlers final : public EventTarget {
  public:
   ~LocalHandlers() override;
