@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "tests/product/harness/fault_proxy.h"
 #include "tests/product/harness/http.h"
 #include "tests/product/harness/process.h"
-#include "tests/product/harness/relay.h"
 #include "tests/product/harness/udp_sink.h"
 
 /// The instruments are tested too: one that sees nothing would make every test green.
@@ -85,9 +85,9 @@ TEST(CurlTest, ReadsStatusHeadersAndBody) {
   EXPECT_EQ(response.body, "body");
 }
 
-TEST(RelayTest, CarriesFreezesAndCuts) {
+TEST(FaultProxyTest, CarriesFreezesAndCuts) {
   const auto listener = listen_on_loopback();
-  Relay relay(port_of(listener), "127.0.0.9");
+  FaultProxy relay(port_of(listener), "127.0.0.9");
   auto client = connect_to(relay.port());
   ASSERT_TRUE(client);
   auto server = accept_from(listener, 5s);
@@ -99,7 +99,7 @@ TEST(RelayTest, CarriesFreezesAndCuts) {
   EXPECT_EQ(relay.bytes_to_server(), 2u);
 
   relay.freeze(true);
-  std::this_thread::sleep_for(50ms);  // longer than one turn of the relay
+  std::this_thread::sleep_for(50ms);  // longer than one turn of the proxy
   ASSERT_TRUE(send_all(*client, "held"));
   EXPECT_FALSE(receive_some(*server, received, TestClock::now() + 100ms));
   relay.freeze(false);

@@ -6,8 +6,8 @@
 #include <signal.h>
 
 #include "tests/product/harness/expect.h"
+#include "tests/product/harness/fault_proxy.h"
 #include "tests/product/harness/lab.h"
-#include "tests/product/harness/relay.h"
 #include "tests/product/harness/udp_sink.h"
 
 /// How a node is configured, watched and stopped: rows 64, 66 to 68, 71, 72, 75, 76.
@@ -114,7 +114,7 @@ TEST_F(ParityTest, Row71_ServerCallbacks) {
 TEST_F(ParityTest, Row72_ClientCallbacks) {
   const auto record = authority_.scratch("states");
   server_ = make_server();
-  Relay wire(server_->pipe_port());
+  FaultProxy wire(server_->pipe_port());
   wire.refuse(2);
   client_ = make_client({.flags = parity_handlers(),
                          .env = {"RP_TEST_STATE_FILE=" + record.string()},

@@ -2,8 +2,8 @@
 #include <signal.h>
 
 #include "tests/product/harness/expect.h"
+#include "tests/product/harness/fault_proxy.h"
 #include "tests/product/harness/lab.h"
-#include "tests/product/harness/relay.h"
 #include "tests/product/harness/udp_sink.h"
 
 /// What callers see when pipes come and go: rows 23, 43 to 46, 49, 50, 65.
@@ -90,8 +90,8 @@ TEST_F(ParityTest, Row46_ARestartedServerFindsItsClientAgain) {
 
 TEST_F(ParityTest, Row49_TwoAddressesAreTwoClients) {
   server_ = make_server();
-  const Relay first(server_->pipe_port(), "127.0.0.1");
-  const Relay second(server_->pipe_port(), "127.0.0.2");
+  const FaultProxy first(server_->pipe_port(), "127.0.0.1");
+  const FaultProxy second(server_->pipe_port(), "127.0.0.2");
   client_ = make_client({.pipe_port = first.port()});
   const auto other =
       make_client({.identity = authority_.client("beta"), .pipe_port = second.port()});
@@ -120,7 +120,7 @@ TEST_F(ParityTest, Row65_TheHeartbeatIntervalComesFromTheEnvironment) {
   UdpSink sink;
   const NodeSetup setup = {.flags = with_statsd(sink), .env = {"RP_CLIENT_HEARTBEAT_INTERVAL_S=1"}};
   server_ = make_server(setup);
-  Relay wire(server_->pipe_port());
+  FaultProxy wire(server_->pipe_port());
   auto client_setup = setup;
   client_setup.pipe_port = wire.port();
   client_ = make_client(client_setup);
@@ -141,7 +141,7 @@ TEST_F(ParityTest, Row65_TheHeartbeatIntervalComesFromTheEnvironment) {
 
 TEST_F(LabTest, ACutWireIsMendedWithoutAHand) {
   server_ = make_server();
-  Relay wire(server_->pipe_port());
+  FaultProxy wire(server_->pipe_port());
   client_ = make_client({.pipe_port = wire.port()});
   ASSERT_TRUE(client_->ready());
   for (int i = 0; i < 3; ++i) {

@@ -1,0 +1,177 @@
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+
+#include "tests/product/harness/expect.h"
+#include "tests/product/harness/fault_proxy.h"
+#include "tests/product/harness/lab.h"
+
+/// Calls and streams over a wire that breaks: nothing fails, nothing runs twice.
+namespace rp::product {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // their shadow memory is no part of the node
+#else
+constexpr bool kSanitized = false;
+#endif
+
+std::size_t from_environment(const char* variable, std::size_t otherwise) {
+  const char* const text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoul(text, nullptr, 10);
+}
+
+/// SHA-256 of what the pattern method streams, in hexadecimal.
+std::string hash_of_pattern(std::size_t blocks) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(),
+                                                                     &EVP_MD_CTX_free);
+  EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
+  for (std::size_t i = 0; i < blocks; ++i) {
+    std::string block;
+    while (block.size() < 65'536) block += "block " + std::to_string(1'000'000'000 + i);
+    EVP_DigestUpdate(hash.get(), block.data(), block.size());
+  }
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_DigestFinal_ex(hash.get(), digest, &size);
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
+  }
+  return text;
+}
+
+std::string post(std::uint16_t port, const std::string& path, std::string_view body) {
+  return raw_http(port,
+                  "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" +
+                      "Content-Type: application/octet-stream\r\nContent-Length: " +
+                      std::to_string(body.size()) + "\r\n\r\n" + std::string(body),
+                  60s);
+}
+
+class FaultsTest : public LabTest {
+ protected:
+  /// A server and a client with a wire between them that can be broken.
+  void start(std::vector<std::string> flags = {}) {
+    flags.insert(flags.end(), {"--handlers", RP_COUNTING_PLUGIN, "--handlers", RP_PARITY_PLUGIN,
+                               "--handlers", RP_DEMO_PLUGIN});
+    flags_ = flags;
+    server_ = make_server({.flags = flags});
+    wire_.emplace(server_->pipe_port());
+    client_ = make_client({.flags = flags, .pipe_port = wire_->port()});
+    ASSERT_TRUE(client_->ready());
+    ASSERT_TRUE(server_knows("alpha"));
+  }
+
+  std::vector<std::string> flags_;
+  std::optional<FaultProxy> wire_;
+};
+
+/// Callers on both nodes, each of which posts bodies of all sizes, one after the other, and looks
+/// at the answers.
+class Callers {
+ public:
+  Callers(Node& node, std::string prefix, std::string name, int count, std::size_t bytes_max) {
+    for (int i = 0; i < count; ++i) {
+      threads_.emplace_back(
+          [this, port = node.rest_port(), prefix, bytes_max, id = name + "-" + std::to_string(i)] {
+            call_until_stopped(port, prefix, id, bytes_max);
+          });
+    }
+  }
+  ~Callers() { stop(); }
+
+  void stop() {
+    stop_ = true;
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
+  int made() const { return made_; }
+
+ private:
+  void call_until_stopped(std::uint16_t port, const std::string& prefix, const std::string& id,
+                          std::size_t bytes_max) {
+    std::mt19937_64 random(std::hash<std::string>()(id));
+    for (int n = 0; !stop_; ++n) {
+      // As many bodies below a KiB as between 64 KiB and a MiB.
+      const auto bits = std::uniform_int_distribution<int>(0, 20)(random);
+      const std::size_t bytes = std::min<std::size_t>(bytes_max, random() & ((1ULL << bits) - 1));
+      const std::string body(bytes, static_cast<char>('a' + n % 26));
+      const std::string path = prefix + "/run//" + id + "-" + std::to_string(n);
+      const std::string answer = post(port, path, body);
+      ++made_;
+      EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n" + body))
+          << path << " with " << bytes << " bytes: " << answer.substr(0, 700);
+    }
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::atomic<int> made_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+void expect_nothing_repeated(const std::string& runs_url, int made) {
+  EXPECT_EQ(curl({runs_url}).body, "{\"ids\": " + std::to_string(made) + ", \"repeated\": 0}");
+}
+
+/// RP_TEST_FAULT_SECONDS and RP_TEST_FAULT_MIB make it longer and larger.
+TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
+  const auto seconds = from_environment("RP_TEST_FAULT_SECONDS", 8);
+  const auto blocks = from_environment("RP_TEST_FAULT_MIB", 64) * 16;
+  const auto seed = from_environment("RP_TEST_FAULT_SEED", std::random_device{}());
+  RecordProperty("seed", std::to_string(seed));
+  SCOPED_TRACE("RP_TEST_FAULT_SEED=" + std::to_string(seed));
+  start();
+  const auto server_memory = server_->memory_kb();
+  const auto client_memory = client_->memory_kb();
+  wire_->cut_at_random(seed, 100ms, 1000ms);
+  const auto until = TestClock::now() + std::chrono::seconds(seconds);
+  const auto hash = [&](const std::string& url) {
+    return std::make_unique<Process>(
+        Command{.argv = {"sh", "-c", "curl -sS --fail '" + url + "' | sha256sum"}});
+  };
+  const auto down = hash(C("/server/pattern//" + std::to_string(blocks)));
+  const auto up = hash(S("/client/alpha/pattern//" + std::to_string(blocks)));
+  Callers from_client(*client_, "/server", "c", 4, 1 << 20);
+  Callers from_server(*server_, "/client/alpha", "s", 4, 1 << 20);
+
+  std::size_t server_peak = 0;
+  std::size_t client_peak = 0;
+  const auto watch = [&] {
+    server_peak = std::max(server_peak, server_->memory_kb());
+    client_peak = std::max(client_peak, client_->memory_kb());
+    return TestClock::now() >= until && !up->running() && !down->running();
+  };
+  EXPECT_TRUE(eventually(std::chrono::seconds(10 * seconds + 120), watch));
+  from_client.stop();
+  from_server.stop();
+  wire_->calm();
+
+  const std::string expected = hash_of_pattern(blocks) + "  -\n";
+  EXPECT_EQ(down->out(), expected) << down->err();
+  EXPECT_EQ(up->out(), expected) << up->err();
+  expect_nothing_repeated(C("/server/runs"), from_client.made());
+  expect_nothing_repeated(S("/client/alpha/runs"), from_server.made());
+  EXPECT_GE(wire_->cuts(), static_cast<int>(seconds));
+  EXPECT_GE(from_client.made(), 20);
+  EXPECT_GE(from_server.made(), 20);
+  if (!kSanitized) {
+    // Two session windows of 16 MiB each way, kept until acknowledged, and the bodies of calls.
+    constexpr std::size_t kGrowthMaxKb = 96 * 1024;
+    EXPECT_LT(server_peak, server_memory + kGrowthMaxKb);
+    EXPECT_LT(client_peak, client_memory + kGrowthMaxKb);
+  }
+  std::cout << wire_->cuts() << " cuts, " << from_client.made() << " + " << from_server.made()
+            << " calls, memory " << server_memory << " -> " << server_peak << " KB and "
+            << client_memory << " -> " << client_peak << " KB, seed " << seed << "\n";
+}
+
+}  // namespace
+}  // namespace rp::product
