@@ -6,6 +6,8 @@
 #include "handlers/call.h"
 #include "handlers/live_calls.h"
 #include "handlers/method_table.h"
+#include "handlers/mounted_call.h"
+#include "handlers/mounts.h"
 #include "handlers/worker_pool.h"
 
 namespace rp::handlers {
@@ -27,20 +29,39 @@ class Dispatcher::Core {
   void start(const std::shared_ptr<Call>& call) {
     const auto* const method = call->find_method();
     if (method == nullptr) return call->reply_no_such_method();
-    switch (context->live.add(*call)) {
-      case LiveCalls::Added::full:
-        call->fail({pipe::Errc::overloaded, "too many calls in flight on this node"});
-        return;
-      case LiveCalls::Added::closed:
-        call->fail({pipe::Errc::draining, "this node is leaving and takes no new calls"});
-        return;
-      case LiveCalls::Added::yes:
-        break;
-    }
+    if (!admit(*call)) return;
     if (!has(method->flags, Flags::blocking)) return call->run();
     if (!pool.try_post([call] { call->run(); })) {
       call->fail({pipe::Errc::overloaded, "too many calls wait for a worker on this node"});
     }
+  }
+
+  /// Among the calls in flight; or failed, because there are too many or the node is leaving.
+  template <class AnyCall>
+  bool admit(AnyCall& call) {
+    switch (context->live.add(call)) {
+      case LiveCalls::Added::full:
+        call.fail({pipe::Errc::overloaded, "too many calls in flight on this node"});
+        return false;
+      case LiveCalls::Added::closed:
+        call.fail({pipe::Errc::draining, "this node is leaving and takes no new calls"});
+        return false;
+      case LiveCalls::Added::yes:
+        break;
+    }
+    return true;
+  }
+
+  /// The mounted target that answers the event, if one does.
+  const Mounts::Mount* find_mount(const pipe::Event& event) const {
+    const auto noun = std::string_view(event.noun);
+    const auto* const mount = mounts.find(noun);
+    if (mount == nullptr) return nullptr;
+    const auto* const method = context->methods.find(event.verb, noun.substr(0, noun.find("//")));
+    if (method == nullptr) return mount;
+    // What takes everything comes after the patterns, which take only something.
+    const bool exact = !method->name.ends_with('*');
+    return exact || mount->noun.empty() ? nullptr : mount;
   }
 
   std::size_t stop(std::chrono::milliseconds drain) {
@@ -53,6 +74,7 @@ class Dispatcher::Core {
   }
 
   const std::shared_ptr<CallContext> context;
+  Mounts mounts;
   WorkerPool pool;
   std::mutex stop_mutex;  // one stop() at a time
 };
@@ -64,6 +86,10 @@ Dispatcher::~Dispatcher() { stop({}); }
 
 void Dispatcher::add(std::string_view verb, std::string_view noun, Flags flags, Handler handler) {
   core_->context->methods.add(verb, noun, flags, std::move(handler));
+}
+
+void Dispatcher::mount(std::string_view noun, std::shared_ptr<pipe::EventTarget> target) {
+  core_->mounts.add(noun, std::move(target));
 }
 
 bool Dispatcher::is_idempotent(std::string_view verb, std::string_view noun) const noexcept {
@@ -78,6 +104,14 @@ std::shared_ptr<pipe::CallControl> Dispatcher::submit(pipe::Event event, std::st
                                                       std::shared_ptr<pipe::ReplySink> sink) {
   auto* const observer = core_->context->observer;
   if (observer != nullptr) observer->received();
+  if (const auto* const mount = core_->find_mount(event)) {
+    auto call = std::make_shared<MountedCall>(core_->context, mount->method_name(event.verb), event,
+                                              origin, std::move(sink));
+    if (core_->admit(*call)) {
+      call->run(*mount->target, std::move(event), std::move(body), std::move(origin));
+    }
+    return call;
+  }
   auto call = std::make_shared<Call>(core_->context, std::move(event), std::move(body),
                                      std::move(origin), std::move(sink));
   core_->start(call);

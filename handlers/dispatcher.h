@@ -73,6 +73,13 @@ class Dispatcher final : public pipe::EventTarget {
   /// the method exists.
   void add(std::string_view verb, std::string_view noun, Flags flags, Handler handler);
 
+  /// Hands every event for `noun`, `noun/...` and `noun//...`, of any verb, to `target` as it is,
+  /// bodies that follow included; before the first submit(). Of several the longest noun wins, and
+  /// a method that is registered by its exact name before all of them. "" takes what nothing else
+  /// does. The calls count, and are bounded and ended, like those of methods. Throws
+  /// std::invalid_argument when the noun is malformed or taken by another target.
+  void mount(std::string_view noun, std::shared_ptr<pipe::EventTarget> target);
+
   /// True when `verb` and `noun` (arguments allowed: "cat//a/b") name an idempotent method.
   bool is_idempotent(std::string_view verb, std::string_view noun) const noexcept;
 
