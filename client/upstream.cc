@@ -11,6 +11,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "node/nodes_page.h"
 #include "node/report_exception.h"
 #include "pipe/log.h"
 
@@ -230,7 +231,9 @@ void Upstream::link_lost(error_code why) {
     runtime_.plugins().stop_hook(peer_);
     log(LogLevel::warning, "client", "Pipe is down", {{"reason", why.message()}});
   }
-  if (ticket_.session_id.empty() || pipe_->is_over()) end_session(why);
+  const bool kept = !ticket_.session_id.empty() && !pipe_->is_over();
+  if (kept) node::tell_detached(runtime_.feed(), pipe_->peer(), why);
+  if (!kept) end_session(why);
   // An orderly end is no error, as in the reference.
   if (leaving_ || server_leaves_) return;
   runtime_.instruments().pipe_broken();
@@ -244,6 +247,7 @@ void Upstream::end_session(error_code why) {
   ticket_ = {};
   home_.reset();
   ended->end(why);
+  if (ended->stats().links > 0) node::tell_left(runtime_.feed(), ended->peer(), why);
 }
 
 void Upstream::pipe_expired(pipe::Pipe&) {
@@ -269,6 +273,7 @@ void Upstream::pipe_opened(pipe::Pipe& pipe) {
   const auto target = pipe.target();
   set_target(target);
   runtime_.waiting().forward(kServerKey, *target);
+  node::tell_up(runtime_.feed(), pipe.peer(), pipe.peer_hello()->software, pipe.resumes() > 0);
 }
 
 void Upstream::pipe_draining(pipe::Pipe&, const pipe::Failure& reason) {
@@ -308,7 +313,7 @@ std::shared_ptr<pipe::CallControl> Upstream::submit(pipe::Event event, std::stri
 }
 
 void Upstream::with_pipe(std::function<void(const pipe::Pipe*)> f) {
-  thread_.post([this, f = std::move(f)] { f(pipe_ && pipe_->is_open() ? pipe_.get() : nullptr); });
+  thread_.post([this, f = std::move(f)] { f(pipe_.get()); });
 }
 
 void Upstream::cut_revoked() {

@@ -47,7 +47,8 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
     pipe_.reset();
   }
 
-  /// Runs `f` on the pipe's thread with the pipe, or null when there is none.
+  /// Runs `f` on the pipe's thread with the pipe, which may have no link, or null when there is no
+  /// session.
   void with_pipe(std::function<void(const pipe::Pipe*)> f);
 
  private:

@@ -42,6 +42,10 @@ std::string_view level_word(LogLevel level) {
   return "off";
 }
 
+std::string_view cut(std::string_view value) { return value.substr(0, kFieldBytesMax); }
+
+}  // namespace
+
 std::string timestamp(std::chrono::system_clock::time_point at) {
   using std::chrono::milliseconds;
   const auto since_epoch = std::chrono::floor<milliseconds>(at.time_since_epoch());
@@ -55,10 +59,6 @@ std::string timestamp(std::chrono::system_clock::time_point at) {
   ms.insert(0, 3 - ms.size(), '0');
   return std::string(date.data(), length) + '.' + ms + 'Z';
 }
-
-std::string_view cut(std::string_view value) { return value.substr(0, kFieldBytesMax); }
-
-}  // namespace
 
 std::string text_line(const LogLine& line, std::chrono::system_clock::time_point at) {
   std::string out = timestamp(at);

@@ -11,6 +11,9 @@
 
 namespace rp::node {
 
+/// "2026-11-21T10:00:00.123Z": wall-clock time in UTC, RFC 3339.
+std::string timestamp(std::chrono::system_clock::time_point at);
+
 /// One line of the log without its line break. `at` is wall-clock time, shown in UTC.
 /// Text: `2026-11-21T10:00:00.123Z INFO pipe: Link is up peer=alpha address=10.0.0.7`.
 std::string text_line(const LogLine& line, std::chrono::system_clock::time_point at);

@@ -116,6 +116,8 @@ class Pipe final : private SessionOwner {
   }
   Session::Stats stats() const { return session_.stats(); }
   std::uint64_t resumes() const { return stats().links > 0 ? stats().links - 1 : 0; }
+  /// When the session began, for display.
+  std::chrono::system_clock::time_point since() const { return since_; }
 
  private:
   class Target;
@@ -144,6 +146,7 @@ class Pipe final : private SessionOwner {
   std::shared_ptr<Anchor> anchor_;
   std::unique_ptr<Link> link_;
   std::string detail_;
+  const std::chrono::system_clock::time_point since_ = std::chrono::system_clock::now();
   std::uint64_t bytes_received_before_ = 0;  // on earlier links
 
   std::uint64_t carriers_ = 0;                // calls of carry() so far

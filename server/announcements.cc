@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "node/nodes_page.h"
 #include "pipe/log.h"
 
 namespace rp::server {
@@ -32,11 +33,13 @@ void Announcements::up(Registry::Client client, const std::string& software, boo
     plugins.connection_added(plugin_peer(origin), count);
     plugins.start_hook(plugin_peer(origin));
     idle_.count_changed(count);
+    node::tell_up(runtime_.feed(), origin, software, resumed);
   }
   runtime_.waiting().forward({origin.node, origin.address}, *target);
 }
 
-void Announcements::down(const pipe::Origin& client, std::uint64_t number, pipe::error_code why) {
+void Announcements::down(const pipe::Origin& client, std::uint64_t number, pipe::error_code why,
+                         bool kept) {
   log(LogLevel::info, "server", "Pipe is down", {{"peer", client.node}, {"reason", why.message()}});
   const std::lock_guard lock(mutex_);
   if (!registry_.remove(client.node, number)) return;
@@ -45,6 +48,14 @@ void Announcements::down(const pipe::Origin& client, std::uint64_t number, pipe:
   plugins.stop_hook(plugin_peer(client));
   plugins.connection_removed(plugin_peer(client), count);
   idle_.count_changed(count);
+  if (kept) node::tell_detached(runtime_.feed(), client, why);
+}
+
+void Announcements::ended(const pipe::Origin& client, std::uint64_t number, pipe::error_code why) {
+  const std::lock_guard lock(mutex_);
+  const auto now = registry_.find(client.node);
+  if (now && now->pipe != number) return;  // it has joined anew before this was noticed
+  node::tell_left(runtime_.feed(), client, why);
 }
 
 }  // namespace rp::server

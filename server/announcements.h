@@ -21,8 +21,11 @@ class Announcements {
 
   /// A client's pipe is up. Calls that wait for it are submitted.
   void up(Registry::Client client, const std::string& software, bool resumed);
-  /// The pipe with that number is down, unless a newer one has taken its place.
-  void down(const pipe::Origin& client, std::uint64_t number, pipe::error_code why);
+  /// The pipe with that number is down, unless a newer one has taken its place. `kept`: its session
+  /// waits for another link.
+  void down(const pipe::Origin& client, std::uint64_t number, pipe::error_code why, bool kept);
+  /// The session of that pipe is over.
+  void ended(const pipe::Origin& client, std::uint64_t number, pipe::error_code why);
 
  private:
   node::Runtime& runtime_;

@@ -57,10 +57,11 @@ boost::asio::awaitable<void> ClientSession::serve(pipe::Connection connection, s
 }
 
 void ClientSession::link_lost(pipe::error_code why) {
+  const bool kept = keys_ && !pipe_.is_over();
   if (std::exchange(announced_, false)) {
-    context_.announcements.down(pipe_.peer(), number_, why);
+    context_.announcements.down(pipe_.peer(), number_, why, kept);
   }
-  if (!keys_ || pipe_.is_over()) return finish(why);
+  if (!kept) return finish(why);
   context_.store.detached(pipe_.peer().node, number_);
 }
 
@@ -68,6 +69,7 @@ void ClientSession::finish(pipe::error_code why) {
   if (std::exchange(finished_, true)) return;
   const auto keep = weak_from_this().lock();
   pipe_.end(why);
+  if (pipe_.stats().links > 0) context_.announcements.ended(pipe_.peer(), number_, why);
   context_.store.remove(pipe_.peer().node, number_);
   context_.ended(number_);
 }

@@ -278,7 +278,7 @@ void PipeServer::for_each_session(std::function<void(ClientSession&)> f) {
 void PipeServer::for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function<void()> done) {
   auto left = std::make_shared<std::atomic<std::size_t>>(shelves_.size());
   for_each_session([f = std::move(f)](ClientSession& session) {
-    if (session.pipe().is_open()) f(session.pipe());
+    if (session.pipe().stats().links > 0 && !session.pipe().is_over()) f(session.pipe());
   });
   for (const auto& shelf : shelves_) {
     shelf->thread->post([left, done] {

@@ -50,7 +50,11 @@ class PipeServer {
   /// See node::NodeEnd::release(). Nothing else may be called afterwards.
   void release();
 
-  /// Runs `f` for every open pipe on the pipe's own thread, then `done` on one of these threads.
+  /// Clients whose session lasts, with or without a link, sorted.
+  std::vector<std::string> clients() const { return store_.identities(); }
+
+  /// Runs `f` for every pipe whose session lasts, on the pipe's own thread, then `done` on one of
+  /// these threads.
   void for_each_pipe(std::function<void(pipe::Pipe&)> f, std::function<void()> done);
 
  private:

@@ -57,17 +57,6 @@ Registry::ByAddress Registry::by_address(const std::vector<std::string>& address
   return result;
 }
 
-std::vector<std::string> Registry::names() const {
-  std::vector<std::string> names;
-  {
-    const std::lock_guard lock(mutex_);
-    names.reserve(clients_.size());
-    for (const auto& [name, client] : clients_) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 bool Registry::is_known(const std::string& node) const {
   const std::lock_guard lock(mutex_);
   return known_.contains(node);

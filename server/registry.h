@@ -40,9 +40,6 @@ class Registry {
   };
   ByAddress by_address(const std::vector<std::string>& addresses) const;
 
-  /// Who is connected, sorted.
-  std::vector<std::string> names() const;
-
   /// Whether that name has been connected since the start: then it is worth waiting for.
   bool is_known(const std::string& node) const;
 

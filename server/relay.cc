@@ -18,9 +18,9 @@ std::shared_ptr<pipe::CallControl> refuse(pipe::ReplySink& sink, pipe::Failure f
 }  // namespace
 
 Relay::Relay(Parts parts)
-    : parts_(parts),
-      relayed_(parts.metrics.counter("restpipe_relayed_calls_total",
-                                     "Events passed from one client to another, or to all.")) {}
+    : parts_(std::move(parts)),
+      relayed_(parts_.metrics.counter("restpipe_relayed_calls_total",
+                                      "Events passed from one client to another, or to all.")) {}
 
 std::shared_ptr<pipe::CallControl> Relay::submit(pipe::Event event, std::string body,
                                                  pipe::Origin origin,
@@ -63,7 +63,7 @@ std::shared_ptr<pipe::CallControl> Relay::to_one(std::string name, pipe::Event e
 std::shared_ptr<pipe::CallControl> Relay::to_all(pipe::Event event, std::string body,
                                                  std::shared_ptr<pipe::ReplySink> sink) {
   // Of those that the caller may not ask it does not even hear the names.
-  std::vector<std::string> names = parts_.registry.names();
+  std::vector<std::string> names = parts_.names();
   const bool anybody = !names.empty();
   std::erase_if(names, [&](const std::string& name) {
     return !parts_.policy.allows(event.caller, name, event);

@@ -1,14 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "node/metrics.h"
 #include "node/policy_keeper.h"
 #include "pipe/event.h"
 #include "server/client_lookup.h"
 #include "server/gather.h"
-#include "server/registry.h"
 
 namespace rp::server {
 
@@ -22,8 +23,8 @@ class Relay final : public pipe::EventTarget {
  public:
   struct Parts {
     pipe::EventTarget& own;  ///< the server's handlers, guarded by the policy
-    Registry& registry;
     ClientLookup& lookup;
+    std::function<std::vector<std::string>()> names;  ///< of all clients that can be asked
     Gather& gather;
     node::PolicyKeeper& policy;
     node::Registry& metrics;

@@ -3,7 +3,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -34,10 +36,10 @@ class ServerNode final : public node::NodeEnd {
                 [this](const std::string& name) { return lookup_.client(name); },
                 {.timeout = runtime.config().gather_timeout,
                  .request_bytes_max = runtime.config().body_bytes_max}),
-        everybody_(registry_, gather_),
+        everybody_(*this),
         relay_({.own = runtime.handlers(),
-                .registry = registry_,
                 .lookup = lookup_,
+                .names = [this] { return clients(); },
                 .gather = gather_,
                 .policy = runtime.policy(),
                 .metrics = runtime.metrics()}) {
@@ -80,21 +82,28 @@ class ServerNode final : public node::NodeEnd {
   void release() override { pipes_.release(); }
 
  private:
-  /// All connected clients, as the server's own programs may ask them.
+  /// All clients, as the server's own programs may ask them.
   class Everybody final : public pipe::EventTarget {
    public:
-    Everybody(const Registry& registry, Gather& gather) : registry_(registry), gather_(gather) {}
+    explicit Everybody(ServerNode& server) : server_(server) {}
 
     std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
                                               pipe::Origin /*origin*/,
                                               std::shared_ptr<pipe::ReplySink> sink) override {
-      return gather_.submit(registry_.names(), std::move(event), std::move(body), std::move(sink));
+      return server_.gather_.submit(server_.clients(), std::move(event), std::move(body),
+                                    std::move(sink));
     }
 
    private:
-    const Registry& registry_;
-    Gather& gather_;
+    ServerNode& server_;
   };
+
+  /// Who can be asked: clients that are connected, and those whose session waits for another link.
+  std::vector<std::string> clients() const {
+    std::vector<std::string> names = pipes_.clients();
+    std::erase_if(names, [this](const std::string& name) { return !lookup_.knows(name); });
+    return names;
+  }
 
   void serve_all(const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
     node::GatherTarget timed(everybody_, exchange->request(), runtime_.config().gather_timeout);

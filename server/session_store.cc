@@ -1,5 +1,6 @@
 #include "server/session_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace rp::server {
@@ -64,6 +65,17 @@ void SessionStore::erase(const std::string& identity) {
   if (found->second.is_detached) --detached_;
   identity_by_id_.erase(found->second.session.id);
   by_identity_.erase(found);
+}
+
+std::vector<std::string> SessionStore::identities() const {
+  std::vector<std::string> identities;
+  {
+    const std::lock_guard lock(mutex_);
+    identities.reserve(by_identity_.size());
+    for (const auto& entry : by_identity_) identities.push_back(entry.first);
+  }
+  std::sort(identities.begin(), identities.end());
+  return identities;
 }
 
 std::size_t SessionStore::size() const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "pipe/error.h"
 
@@ -46,6 +47,9 @@ class SessionStore {
   /// A link of the session was lost, or came again.
   void detached(const std::string& identity, std::uint64_t number);
   void resumed(const std::string& identity, std::uint64_t number);
+
+  /// Whose session lasts, sorted.
+  std::vector<std::string> identities() const;
 
   std::size_t size() const;
   std::size_t detached_count() const;

@@ -64,15 +64,6 @@ TEST(RegistryTest, AnAddressOfSeveralClientsNamesThemAll) {
   EXPECT_EQ(found.nodes, (std::vector<std::string>{"node-a", "node-b"}));
 }
 
-TEST(RegistryTest, NamesThoseWhoAreConnectedInOrder) {
-  Registry registry;
-  registry.add(client(1, "node-b", "10.0.0.1"));
-  registry.add(client(2, "node-a", "10.0.0.2"));
-  registry.add(client(3, "node-c", "10.0.0.3"));
-  registry.remove("node-c", 3);
-  EXPECT_EQ(registry.names(), (std::vector<std::string>{"node-a", "node-b"}));
-}
-
 TEST(RegistryTest, RemembersNamesThatHaveBeenConnected) {
   Registry registry;
   EXPECT_FALSE(registry.is_known("node-a"));

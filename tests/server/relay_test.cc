@@ -27,6 +27,12 @@ class RelayTest : public testing::Test {
                    .target = peer});
   }
 
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, peer] : peers_) names.push_back(name);
+    return names;
+  }
+
   /// The relay of a server with this policy; an empty text is no policy.
   void start(const std::string& policy) {
     node::Config config;
@@ -34,8 +40,8 @@ class RelayTest : public testing::Test {
     if (!policy.empty()) config.policy = directory_.write("policy.toml", policy);
     policy_ = std::make_unique<node::PolicyKeeper>(config, metrics_);
     relay_ = std::make_unique<Relay>(Relay::Parts{.own = own_,
-                                                  .registry = registry_,
                                                   .lookup = lookup_,
+                                                  .names = [this] { return names(); },
                                                   .gather = gather_,
                                                   .policy = *policy_,
                                                   .metrics = metrics_});
