@@ -87,6 +87,12 @@ class Loader {
       contradiction("reconnect.cap", duration_text(c.reconnect_cap), "is shorter than",
                     "reconnect.base", duration_text(c.reconnect_base));
     }
+    for (const auto& proxied : c.proxy) {
+      const auto same = [&](const FilesMount& served) { return served.noun == proxied.noun; };
+      if (std::any_of(c.files.begin(), c.files.end(), same)) {
+        contradiction("proxy", proxied.noun, "is also a noun of", "files", proxied.noun);
+      }
+    }
     if (c.identity_dir.empty()) {
       problems_.push_back(origin_of("identity") + ": identity is empty; accepted: a directory");
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "certs/peer.h"
+#include "handlers/proxy/proxy_address.h"
 #include "node/endpoint.h"
 #include "node/exit_codes.h"
 #include "pipe/log.h"
@@ -45,6 +46,22 @@ struct Effective {
   std::string origin;  ///< "node.toml:3:1", "RP_SERVER_BIND_PORT", "default"
 };
 
+/// A directory of files and the noun that it is served under.
+struct FilesMount {
+  std::string noun;
+  std::filesystem::path root;
+
+  friend bool operator==(const FilesMount&, const FilesMount&) = default;
+};
+
+/// A local HTTP application and the noun that stands for it.
+struct ProxyMount {
+  std::string noun;
+  handlers::ProxyAddress address;
+
+  friend bool operator==(const ProxyMount&, const ProxyMount&) = default;
+};
+
 /// The settings of one node, complete and checked. Copies freely; nothing in it is a secret.
 /// Durations are never negative; limits are at least 1; addresses are syntactically valid.
 struct Config {
@@ -66,6 +83,11 @@ struct Config {
   std::vector<std::filesystem::path> handlers;  ///< files or directories; empty: the built-in demo
   std::size_t worker_threads = 0;               ///< for blocking handlers
   std::size_t worker_queue_max = 0;             ///< calls that wait for a worker; more are refused
+  std::vector<std::filesystem::path> exec;      ///< directories of executables named like methods
+  std::size_t exec_processes_max = 0;           ///< child processes at once
+  std::size_t exec_queue_max = 0;               ///< calls that wait for one; more are refused
+  std::vector<FilesMount> files;
+  std::vector<ProxyMount> proxy;
 
   // Pipe
   HostPort listen;                              ///< server only

@@ -1,5 +1,6 @@
 // The half of config_schema.h that turns texts into values; the table is in config_schema.cc.
 
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -67,6 +68,33 @@ Parsed<std::filesystem::path> parse_path(const std::string& text,
   return (base / text).lexically_normal();
 }
 
+/// "NOUN=WHAT" taken apart.
+struct Mounted {
+  std::string noun;
+  std::string what;
+};
+
+Parsed<Mounted> parse_mounted(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == text.npos) return Refusal::because("holds no '='");
+  if (text.find('\0') != text.npos) return Refusal::because("holds a NUL byte");
+  auto noun = parse_noun(text.substr(0, equals));
+  if (!noun) return noun.error();
+  return Mounted{std::move(*noun), text.substr(equals + 1)};
+}
+
+/// One parser over what is behind the nouns, of which none comes twice.
+template <class T, class Parse>
+Refused assign_mounts(std::vector<T>& to, const Items& items, Parse parse) {
+  std::set<std::string> nouns;
+  return assign_list(to, items, [&](const std::string& text) -> Parsed<T> {
+    const auto mounted = parse_mounted(text);
+    if (!mounted) return mounted.error();
+    if (!nouns.insert(mounted->noun).second) return Refusal::because("repeats a noun");
+    return parse(*mounted);
+  });
+}
+
 /// What went wrong while `kind` took `items`; the accepted values are added by apply().
 Refused assign(const Kind& kind, const Items& items, const std::filesystem::path& base,
                Config& config) {
@@ -97,6 +125,19 @@ Refused assign(const Kind& kind, const Items& items, const std::filesystem::path
                                  if (t.empty()) return Refusal::because("is not a path");
                                  return parse_path(t, base);
                                });
+          },
+          [&](const kind::FilesMounts& k) -> Refused {
+            return assign_mounts(config.*k.to, items, [&](const Mounted& m) -> Parsed<FilesMount> {
+              if (m.what.empty()) return Refusal::because("names no directory");
+              return FilesMount{m.noun, (base / m.what).lexically_normal()};
+            });
+          },
+          [&](const kind::ProxyMounts& k) -> Refused {
+            return assign_mounts(config.*k.to, items, [](const Mounted& m) -> Parsed<ProxyMount> {
+              const auto address = handlers::parse_proxy_address(m.what);
+              if (!address) return Refusal::because("names no address of an HTTP application");
+              return ProxyMount{m.noun, *address};
+            });
           },
           [&](const kind::Address& k) { return assign_one(config.*k.to, items, parse_host_port); },
           [&](const kind::Addresses& k) -> Refused {
@@ -169,7 +210,9 @@ std::string_view value_name(const Setting& setting) noexcept {
           [](const kind::NodeName&) -> std::string_view { return "NAME"; },
           [](const kind::Path& k) { return k.value_name; },
           [](const kind::IdentityFile&) -> std::string_view { return "FILE"; },
-          [](const kind::Paths&) -> std::string_view { return "FILE_OR_DIR"; },
+          [](const kind::Paths& k) { return k.value_name; },
+          [](const kind::FilesMounts&) -> std::string_view { return "NOUN=DIR"; },
+          [](const kind::ProxyMounts&) -> std::string_view { return "NOUN=ADDRESS"; },
           [](const kind::Address&) -> std::string_view { return "HOST:PORT"; },
           [](const kind::Addresses&) -> std::string_view { return "HOST:PORT[,HOST:PORT..]"; },
           [](const kind::RestEndpoints&) -> std::string_view { return "HOST:PORT|unix:PATH"; },
@@ -196,7 +239,11 @@ std::string accepted_text(const Setting& setting) {
           [](const kind::IdentityFile&) -> std::string {
             return "a file name in the identity directory, or an absolute path";
           },
-          [](const kind::Paths&) -> std::string { return "paths of plugins or directories"; },
+          [](const kind::Paths& k) { return std::string(k.accepted); },
+          [](const kind::FilesMounts&) -> std::string { return "NOUN=DIRECTORY, each noun once"; },
+          [](const kind::ProxyMounts&) -> std::string {
+            return "NOUN=http://HOST:PORT or NOUN=unix:/PATH, each noun once";
+          },
           [](const kind::Address&) -> std::string {
             return "HOST:PORT, with an IPv6 address in brackets";
           },
@@ -231,6 +278,8 @@ std::string accepted_text(const Setting& setting) {
 
 bool is_list(const Setting& setting) noexcept {
   return std::holds_alternative<kind::Paths>(setting.kind) ||
+         std::holds_alternative<kind::FilesMounts>(setting.kind) ||
+         std::holds_alternative<kind::ProxyMounts>(setting.kind) ||
          std::holds_alternative<kind::Addresses>(setting.kind) ||
          std::holds_alternative<kind::RestEndpoints>(setting.kind) ||
          std::holds_alternative<kind::Words>(setting.kind);

@@ -29,9 +29,13 @@ constexpr kind::Words kHosts{&Config::allow_hosts, &parse_allowed_host, "NAME",
                              "a host name or an IP address, without a port"};
 constexpr kind::Words kOrigins{&Config::allow_origins, &parse_allowed_origin, "ORIGIN",
                                "an origin such as https://ops.example or http://localhost:3000"};
+constexpr kind::Paths kPlugins{&Config::handlers, "FILE_OR_DIR",
+                               "paths of plugins or directories"};
+constexpr kind::Paths kExecutables{&Config::exec, "DIR", "paths of directories"};
 constexpr std::string_view kForwardedDefault =
-    "accept,accept-language,idempotency-key,if-match,if-none-match,if-modified-since,range,"
-    "traceparent,tracestate,user-agent,x-forwarded-for,x-forwarded-proto";
+    "accept,accept-language,idempotency-key,if-match,if-none-match,if-modified-since,"
+    "if-unmodified-since,if-range,last-event-id,range,traceparent,tracestate,user-agent,"
+    "x-forwarded-for,x-forwarded-proto";
 constexpr kind::Words kForwarded{&Config::forward_headers, &parse_header_name, "HEADER",
                                  "a header name"};
 
@@ -112,14 +116,26 @@ const std::array kSettings{
             Applies::both, false, "60", "60", kRest,
             "how long a quiet connection is kept, and the longest pause inside a body"},
 
-    Setting{"handlers", kind::Paths{&Config::handlers}, Applies::both, false, "", "", kHandlers,
-            "plugin (.so) or directory of plugins; none loads the built-in demo"},
+    Setting{"handlers", kPlugins, Applies::both, false, "", "", kHandlers,
+            "plugin (.so) or directory of plugins; the built-in demo without any, and without exec"},
     Setting{"worker_threads", kind::Count{&Config::worker_threads, 1, 1'024}, Applies::both, false,
             "16", "16", kHandlers,
             "threads that run blocking handlers"},
     Setting{"worker_queue_max", kind::Count{&Config::worker_queue_max, 1, 1'000'000}, Applies::both, false,
             "1024", "1024", kHandlers,
             "calls that wait for such a thread; more are refused"},
+    Setting{"exec", kExecutables, Applies::both, false, "", "", kHandlers,
+            "directory of executables that are named like methods and answer as such"},
+    Setting{"exec_processes_max", kind::Count{&Config::exec_processes_max, 1, 1'024}, Applies::both, false,
+            "16", "16", kHandlers,
+            "executables that run at once"},
+    Setting{"exec_queue_max", kind::Count{&Config::exec_queue_max, 0, 100'000}, Applies::both, false,
+            "256", "256", kHandlers,
+            "calls that wait for one of them to end; more are refused"},
+    Setting{"files", kind::FilesMounts{&Config::files}, Applies::both, false, "", "", kHandlers,
+            "noun and the directory of files that is served under it"},
+    Setting{"proxy", kind::ProxyMounts{&Config::proxy}, Applies::both, false, "", "", kHandlers,
+            "noun and the local HTTP application that answers for it"},
 
     Setting{"threads", kind::Count{&Config::threads, 0, 256}, Applies::both, false, "0", "0", kOperation,
             "I/O threads; 0 is one per processor"},

@@ -27,6 +27,14 @@ struct IdentityFile {
 };
 struct Paths {
   std::vector<std::filesystem::path> Config::*to;
+  std::string_view value_name;
+  std::string_view accepted;
+};
+struct FilesMounts {
+  std::vector<FilesMount> Config::*to;
+};
+struct ProxyMounts {
+  std::vector<ProxyMount> Config::*to;
 };
 struct Address {
   HostPort Config::*to;
@@ -75,10 +83,11 @@ struct StaleCrl {
 };
 }  // namespace kind
 
-using Kind = std::variant<kind::NodeName, kind::Path, kind::IdentityFile, kind::Paths,
-                          kind::Address, kind::Addresses, kind::RestEndpoints,
-                          kind::OptionalAddress, kind::Words, kind::Duration, kind::Bytes,
-                          kind::Count, kind::Mode, kind::Level, kind::Format, kind::StaleCrl>;
+using Kind =
+    std::variant<kind::NodeName, kind::Path, kind::IdentityFile, kind::Paths, kind::FilesMounts,
+                 kind::ProxyMounts, kind::Address, kind::Addresses, kind::RestEndpoints,
+                 kind::OptionalAddress, kind::Words, kind::Duration, kind::Bytes, kind::Count,
+                 kind::Mode, kind::Level, kind::Format, kind::StaleCrl>;
 
 enum class Applies { both, server, client };
 

@@ -133,6 +133,18 @@ Parsed<std::string> parse_node_name(std::string_view text) {
   return std::string(text);
 }
 
+Parsed<std::string> parse_noun(std::string_view text) {
+  const auto allowed = [](char c) {
+    return is_letter(c) || is_digit(c) || c == '_' || c == '.' || c == '-' || c == '/';
+  };
+  const bool divided_well =
+      !text.starts_with('/') && !text.ends_with('/') && text.find("//") == text.npos;
+  if (text.empty() || !divided_well || !std::all_of(text.begin(), text.end(), allowed)) {
+    return Refusal::because("begins with no noun");
+  }
+  return std::string(text);
+}
+
 Parsed<std::string> parse_allowed_host(std::string_view text) {
   // The port is borrowed so that one parser decides what a host is.
   if (!parse_host_port(std::string(text) + ":0")) return Refusal::because("is not a host name");

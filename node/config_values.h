@@ -33,6 +33,9 @@ Parsed<certs::StaleCrl> parse_stale_crl(std::string_view text);
 /// A node name: 1 to 253 letters, digits, '_', '.', '-', as the URL of a request carries it.
 Parsed<std::string> parse_node_name(std::string_view text);
 
+/// A noun without arguments: letters, digits, '_', '.', '-' and single '/' between them.
+Parsed<std::string> parse_noun(std::string_view text);
+
 /// A Host header's name part: a DNS name, an IPv4 address or a bracketed IPv6 address; no port.
 Parsed<std::string> parse_allowed_host(std::string_view text);
 

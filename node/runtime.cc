@@ -28,6 +28,7 @@ rest::GatewayOptions gateway_options(const Config& config) {
   rest::GatewayOptions options;
   options.call_timeout = config.call_timeout;
   options.forwarded_headers = config.forward_headers;
+  options.own_authorization = !config.rest_token_file.empty();
   return options;
 }
 
@@ -71,6 +72,7 @@ Runtime::Runtime(const Config& config)
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) log(LogLevel::warning, "config", warning);
   load_plugins();
+  local_handlers_ = std::make_unique<LocalHandlers>(config_, name_, dispatcher_);
   for (std::size_t i = 0; i < config_.threads; ++i) {
     threads_.push_back(std::make_unique<pipe::IoThread>());
   }
@@ -82,7 +84,9 @@ Runtime::~Runtime() = default;
 void Runtime::load_plugins() {
   try {
     for (const auto& path : config_.handlers) plugins_.load(path.string());
-    if (config_.handlers.empty()) plugins_.load_builtin("demo", &handlers::init_demo);
+    if (config_.handlers.empty() && config_.exec.empty()) {
+      plugins_.load_builtin("demo", &handlers::init_demo);
+    }
   } catch (const handlers::PluginRefused& e) {
     throw StartupError(ExitCode::plugin_refused, e.what());
   }
@@ -230,6 +234,7 @@ int Runtime::stop(NodeEnd& end) {
   waiting_->close(pipe::Errc::stopped);
   for (auto& thread : threads_) thread->stop();
   const std::size_t stuck = dispatcher_.stop(std::chrono::milliseconds(0));
+  local_handlers_->stop();
   plugins_.stop(std::chrono::seconds(1), stuck > 0);
   if (stuck > 0) {
     // Their threads cannot be joined, so the ordinary way out would wait for them for ever.

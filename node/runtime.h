@@ -16,6 +16,7 @@
 #include "node/health.h"
 #include "node/identity_keeper.h"
 #include "node/instruments.h"
+#include "node/local_handlers.h"
 #include "node/logging.h"
 #include "node/metrics.h"
 #include "node/node_feed.h"
@@ -119,6 +120,7 @@ class Runtime {
   const std::string name_;
 
   InstrumentedDispatch dispatch_observer_;
+  std::unique_ptr<LocalHandlers> local_handlers_;  // below the dispatcher that refers to it
   handlers::Dispatcher dispatcher_;
   handlers::PluginSet plugins_;
   LoggedHandlers logged_handlers_;

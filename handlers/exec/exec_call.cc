@@ -107,6 +107,7 @@ void ExecCall::on_found(FoundMethod found) {
 }
 
 void ExecCall::on_slot() {
+  shared_->process_begins();
   ChildCommand command;
   command.path = found_.path;
   command.directory = std::filesystem::path(found_.path).parent_path();
@@ -121,7 +122,7 @@ void ExecCall::on_slot() {
 
 void ExecCall::on_started(pipe::Result<StartedChild> started) {
   if (started) return run(std::move(*started));
-  shared_->slots.give_back();
+  shared_->process_ends();
   log(LogLevel::error, "exec", "An executable did not start",
       {{"path", found_.path},
        {"request_id", event().request_id},
@@ -132,7 +133,7 @@ void ExecCall::on_started(pipe::Result<StartedChild> started) {
 void ExecCall::run(StartedChild started) {
   child_ = std::make_shared<Child>(context(), started.pid, std::move(started.process));
   child_->watch([call = self()](ChildEnd end) {
-    call->shared_->slots.give_back();
+    call->shared_->process_ends();
     call->on_ended(end);
   });
   if (over()) return child_->terminate();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,14 @@ struct ExecTarget::Shared {
   const ExecOptions options;
   Threads& threads;
   ProcessSlots slots;  // on the I/O thread
+
+  // A process begins with its slot, and ends when it has been waited for.
+  void process_begins();
+  void process_ends();
+
+  std::mutex mutex;  // guards the count
+  std::condition_variable process_ended;
+  std::size_t processes = 0;
 };
 
 /// One event that an executable answers: found, in line for a slot, running, answered.

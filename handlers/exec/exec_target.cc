@@ -23,4 +23,20 @@ std::shared_ptr<pipe::CallControl> ExecTarget::submit(pipe::Event event, std::st
   return call;
 }
 
+void ExecTarget::wait_for_processes(std::chrono::milliseconds most) {
+  std::unique_lock lock(shared_->mutex);
+  shared_->process_ended.wait_for(lock, most, [this] { return shared_->processes == 0; });
+}
+
+void ExecTarget::Shared::process_begins() {
+  const std::lock_guard lock(mutex);
+  ++processes;
+}
+
+void ExecTarget::Shared::process_ends() {
+  slots.give_back();
+  const std::lock_guard lock(mutex);
+  if (--processes == 0) process_ended.notify_all();
+}
+
 }  // namespace rp::handlers

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -32,6 +33,9 @@ class ExecTarget final : public pipe::EventTarget {
   std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
                                             pipe::Origin origin,
                                             std::shared_ptr<pipe::ReplySink> sink) override;
+
+  /// Waits until no child process is left, at most for `most`; once the calls have ended.
+  void wait_for_processes(std::chrono::milliseconds most);
 
   struct Shared;
 

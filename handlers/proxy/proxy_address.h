@@ -13,6 +13,7 @@ struct ProxyAddress {
   std::uint16_t port = 0;
   std::string unix_path;  ///< absolute; "" for TCP
 
+  friend bool operator==(const ProxyAddress&, const ProxyAddress&) = default;
   bool is_unix() const { return !unix_path.empty(); }
   /// As the Host header has it: "127.0.0.1:3000", "[::1]:3000", "example"; "localhost" for a Unix
   /// socket.

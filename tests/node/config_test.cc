@@ -144,6 +144,38 @@ TEST_F(ConfigTest, NamesBothSidesOfAContradiction) {
   EXPECT_THAT(problems(Role::client), ElementsAre(HasSubstr("reconnect.cap (5s) is shorter")));
 }
 
+TEST_F(ConfigTest, NounsStandForDirectoriesAndApplications) {
+  file_holds(R"(exec = ["methods"]
+files = ["docs=public", "a/b=/srv/x=y"]
+proxy = ["app=http://127.0.0.1:3000", "blog=unix:/run/blog.sock"])");
+  const Config config = load_config(Role::client, sources_);
+  const auto home = sources_.file->parent_path();
+  EXPECT_THAT(config.exec, ElementsAre(home / "methods"));
+  EXPECT_THAT(config.files,
+              ElementsAre(FilesMount{"docs", home / "public"}, FilesMount{"a/b", "/srv/x=y"}));
+  ASSERT_EQ(config.proxy.size(), 2U);
+  EXPECT_EQ(config.proxy[0].address.authority(), "127.0.0.1:3000");
+  EXPECT_EQ(config.proxy[1].address.unix_path, "/run/blog.sock");
+  EXPECT_EQ(config.exec_processes_max, 16U);
+}
+
+TEST_F(ConfigTest, SaysWhatIsWrongWithAMount) {
+  const auto problem = [&](const std::string& key, const std::vector<std::string>& items) {
+    sources_.flags = {{key, items}};
+    const auto found = problems(Role::server);
+    return found.empty() ? std::string("(taken)") : found.front();
+  };
+  EXPECT_THAT(problem("files", {"/srv"}), HasSubstr("\"/srv\" holds no '='; accepted: NOUN=DIR"));
+  EXPECT_THAT(problem("files", {"docs="}), HasSubstr("names no directory"));
+  EXPECT_THAT(problem("files", {"a//b=/srv"}), HasSubstr("begins with no noun"));
+  EXPECT_THAT(problem("files", {"=/srv"}), HasSubstr("begins with no noun"));
+  EXPECT_THAT(problem("files", {"a=/x", "a=/y"}), HasSubstr("\"a=/y\" repeats a noun"));
+  EXPECT_THAT(problem("proxy", {"app=https://x"}), HasSubstr("accepted: NOUN=http://HOST:PORT"));
+  EXPECT_THAT(problem("proxy", {"app=3000"}), HasSubstr("names no address"));
+  sources_.flags = {{"files", {"app=/srv"}}, {"proxy", {"app=unix:/x"}}};
+  EXPECT_THAT(problems(Role::server), ElementsAre(HasSubstr("is also a noun of files")));
+}
+
 TEST_F(ConfigTest, SaysTheFirstProblemAndHowManyFollow) {
   sources_.flags["listen"] = {"x"};
   sources_.flags["log.level"] = {"loud"};
