@@ -1,5 +1,8 @@
 #include "node/policy.h"
 
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -219,6 +222,30 @@ TEST(PolicyTest, TheNumberOfRulesIsBounded) {
   for (std::size_t i = 0; i < Policy::kRulesMax; ++i) text += rule("allow", "");
   EXPECT_EQ(policy(text).size(), Policy::kRulesMax);
   EXPECT_THAT(problems(text + rule("allow", "")), ElementsAre(HasSubstr("at most 10000")));
+}
+
+/// The blocks of a document that are policies.
+std::vector<std::string> policies_in(const std::string& document) {
+  std::ifstream in(std::string(RP_SOURCE_DIR "/") + document);
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::string open = "```toml\n";
+  std::vector<std::string> found;
+  for (auto at = text.find(open); at != text.npos; at = text.find(open, at + 1)) {
+    std::string block = text.substr(at + open.size(), text.find("```", at + 1) - at - open.size());
+    if (block.find("[[rule]]") != block.npos) found.push_back(std::move(block));
+  }
+  return found;
+}
+
+TEST(PolicyTest, ThePoliciesOfTheDocumentsAreGood) {
+  for (const char* document : {"README.md", "docs/policy.md"}) {
+    const auto found = policies_in(document);
+    EXPECT_FALSE(found.empty()) << document;
+    for (const auto& text : found) EXPECT_GE(policy(text).size(), 2U) << text;
+  }
+  const Policy readme = policy(policies_in("README.md").front());
+  EXPECT_TRUE(allows(readme, {"desk", "workshop"}));
+  EXPECT_FALSE(allows(readme, {"desk", "workshop", "time", "delete"}));
 }
 
 TEST(PolicyTest, AFileThatCannotBeReadIsNamed) {
