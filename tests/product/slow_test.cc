@@ -4,7 +4,6 @@
 
 #include "tests/product/harness/expect.h"
 #include "tests/product/harness/lab.h"
-#include "tests/product/harness/relay.h"
 #include "tests/product/harness/udp_sink.h"
 
 /// Rows whose defaults take their time: 22, 41, 42, 47, 59, 61, 71. Each has a quick sibling where
