@@ -60,6 +60,7 @@ asio::awaitable<error_code> Pipe::carry(Connection connection, std::uint64_t pee
   detached_timer_.cancel();
   peer_.address = connection.peer().address;
   peer_.port = connection.peer().port;
+  session_.set_origin(peer_);
   bytes_received_before_ = session_.stats().bytes_received;
   std::string first;
   if (hello) {

@@ -62,7 +62,9 @@ class PipeServer::Arrival {
   asio::awaitable<error_code> greet() {
     const auto timeout = server_.runtime_.config().handshake_timeout;
     if (auto ec = co_await handshake_.secure(pipe::Clock::now() + timeout)) co_return ec;
-    co_return co_await handshake_.hear(pipe::Clock::now() + timeout);
+    const error_code ec = co_await handshake_.hear(pipe::Clock::now() + timeout);
+    if (!ec) server_.admission_.leave(ticket_);
+    co_return ec;
   }
 
  private:
@@ -130,14 +132,10 @@ asio::awaitable<void> PipeServer::accept_loop() {
       co_await wait_out(ec);
       continue;
     }
-    if (has_room()) {
-      ++accepted_;
-      auto accepted = std::make_shared<tcp::socket>(std::move(socket));
-      spawn(shelf,
-            [this, accepted, &shelf, link] { return welcome(std::move(*accepted), shelf, link); });
-    } else {
-      ++refused_;
-    }
+    ++accepted_;
+    auto accepted = std::make_shared<tcp::socket>(std::move(socket));
+    spawn(shelf,
+          [this, accepted, &shelf, link] { return welcome(std::move(*accepted), shelf, link); });
     const auto wait = rate.taken(pipe::Clock::now());
     if (wait > wait.zero()) co_await pause(wait);
   }
@@ -157,11 +155,6 @@ asio::awaitable<void> PipeServer::pause(pipe::Clock::duration time) {
   asio::steady_timer timer(acceptor_->get_executor(), time);
   error_code ignored;
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-}
-
-/// Clients that are away keep their room by pipes_max in the store, but must be able to return.
-bool PipeServer::has_room() const {
-  return registry_.size() + admission_.size() < runtime_.config().pipes_max;
 }
 
 void PipeServer::spawn(Shelf& shelf, std::function<asio::awaitable<void>()> work) {
@@ -251,7 +244,10 @@ pipe::Result<std::shared_ptr<ClientSession>> PipeServer::new_session(Shelf& shel
                                         ended->end({why, make_error_code(why).message()});
                                       });
                                     }});
-  if (!replaced) return replaced.error();
+  if (!replaced) {
+    if (replaced.error() == Errc::overloaded) ++refused_;
+    return replaced.error();
+  }
   shelf.sessions[link] = session;
   if (*replaced) (*replaced)->end(Errc::replaced);
   return session;
@@ -351,7 +347,7 @@ void PipeServer::export_metrics() {
        [this] { return store_.resumes(); });
   show("restpipe_pipe_connections_accepted_total", "TCP connections accepted for pipes.",
        [this] { return accepted_.load(); });
-  show("restpipe_pipe_connections_refused_total", "TCP connections over the cap of pipes.",
+  show("restpipe_pipe_connections_refused_total", "Clients over the cap of pipes.",
        [this] { return refused_.load(); });
   show("restpipe_pipe_handshakes", "Connections whose peer is not yet known.",
        [this] { return admission_.size(); });

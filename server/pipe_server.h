@@ -80,7 +80,6 @@ class PipeServer {
   boost::asio::awaitable<void> welcome(boost::asio::ip::tcp::socket socket, Shelf& shelf,
                                        std::uint64_t link);
   void spawn(Shelf& shelf, std::function<boost::asio::awaitable<void>()> work);
-  bool has_room() const;
 
   pipe::error_code place(Shelf& shelf, pipe::Handshake& handshake, std::uint64_t link);
   void resume(Shelf& home, std::uint64_t session, Greeted greeted);

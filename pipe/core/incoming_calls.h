@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pipe/core/flow.h"
@@ -40,6 +41,9 @@ class IncomingCalls final : private SendStream::Listener {
 
   explicit IncomingCalls(Context context);
   ~IncomingCalls() override;
+
+  /// The peer's next calls come from there.
+  void set_origin(Origin origin) { context_.origin = std::move(origin); }
 
   /// From now on new calls are answered with `draining`.
   void drain() { draining_ = true; }

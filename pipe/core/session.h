@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "pipe/core/control.h"
 #include "pipe/core/frame.h"
@@ -88,6 +89,8 @@ class Session {
   /// reliable frames. The others are sent again. protocol_violation: the number cannot be; the
   /// session is over. Precondition: not attached, and not over.
   error_code attach(std::uint64_t peer_received_frames, Clock::time_point now);
+  /// The peer has come from another address: its next calls have this origin.
+  void set_origin(Origin origin) { incoming_.set_origin(std::move(origin)); }
   /// The link is gone. Calls stay open and answers are kept; what had arrived of an unfinished
   /// frame is forgotten. After a GOODBYE of either side the session is over instead.
   void detach(Clock::time_point now);

@@ -10,7 +10,11 @@ WirePeer::WirePeer(std::unique_ptr<TlsStream> stream)
     : stream_(std::move(stream)), decoder_(pipe::Limits::kFrameBytesMax) {}
 
 std::optional<pipe::Hello> WirePeer::exchange_hello() {
-  if (!send(pipe::encode_hello(plain_hello("by-hand")))) return std::nullopt;
+  return exchange_hello(plain_hello("by-hand"));
+}
+
+std::optional<pipe::Hello> WirePeer::exchange_hello(const pipe::Hello& ours) {
+  if (!send(pipe::encode_hello(ours))) return std::nullopt;
   const auto frame = next(5s);
   if (!frame || frame->type() != pipe::FrameType::hello) return std::nullopt;
   const auto hello = pipe::decode_hello(frame->payload);

@@ -30,6 +30,7 @@ class WirePeer {
 
   /// Sends our HELLO, then waits for the peer's; for the side that dials.
   std::optional<pipe::Hello> exchange_hello();
+  std::optional<pipe::Hello> exchange_hello(const pipe::Hello& ours);
   /// Waits for the peer's HELLO, then sends ours; for the side that accepts.
   std::optional<pipe::Hello> answer_hello();
 
