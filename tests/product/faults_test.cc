@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <signal.h>
 
 #include "tests/product/harness/expect.h"
 #include "tests/product/harness/fault_proxy.h"
@@ -171,6 +172,190 @@ TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
   std::cout << wire_->cuts() << " cuts, " << from_client.made() << " + " << from_server.made()
             << " calls, memory " << server_memory << " -> " << server_peak << " KB and "
             << client_memory << " -> " << client_peak << " KB, seed " << seed << "\n";
+}
+
+// ---- One fault at a time -----------------------------------------------------------------------
+
+const std::vector<std::string> kQuickHeartbeats = {"--heartbeat-interval", "0.5"};
+
+/// A call from each node that is answered only after the fault.
+class SlowCalls {
+ public:
+  SlowCalls(const std::string& to_server, const std::string& to_client)
+      : to_server_({to_server + "/sleep//4"}), to_client_({to_client + "/sleep//4"}) {}
+
+  bool running() { return to_server_.running() && to_client_.running(); }
+  void expect_answers() {
+    expect_reply(to_server_.finish(), "0", "application/json", "slept");
+    expect_reply(to_client_.finish(), "0", "application/json", "slept");
+  }
+
+ private:
+  CurlRun to_server_;
+  CurlRun to_client_;
+};
+
+TEST_F(FaultsTest, AHalfOpenLinkIsLeftAndItsCallsGoOn) {
+  start(kQuickHeartbeats);
+  SlowCalls calls(C("/server"), S("/client/alpha"));
+  EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
+  wire_->hang(FaultProxy::Way::both);
+  const auto hung = TestClock::now();
+  EXPECT_TRUE(eventually(10s, [&] { return wire_->connections() > 1; }));
+  EXPECT_LT(TestClock::now() - hung, 5s) << "interval and timeout are 1.5 s together";
+  calls.expect_answers();
+}
+
+TEST_F(FaultsTest, ALinkThatIsCutOneWayIsLeftAndItsCallsGoOn) {
+  for (const auto way : {FaultProxy::Way::to_server, FaultProxy::Way::to_client}) {
+    start(kQuickHeartbeats);
+    SlowCalls calls(C("/server"), S("/client/alpha"));
+    EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
+    wire_->hang(way);
+    EXPECT_TRUE(eventually(10s, [&] { return wire_->connections() > 1; }));
+    calls.expect_answers();
+    client_.reset();
+    server_.reset();
+  }
+}
+
+TEST_F(FaultsTest, AClientThatComesFromAnotherAddressGoesOn) {
+  start();
+  SlowCalls calls(C("/server"), S("/client/alpha"));
+  EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
+  wire_->come_from("127.0.0.3");
+  wire_->cut(FaultProxy::Cut::reset);
+  calls.expect_answers();
+  expect_time(curl({S("/client/127.0.0.3/time")}), "time_from_client");
+  EXPECT_TRUE(contains(curl({C("/server/origin")}).body, "\"127.0.0.3\""));
+}
+
+TEST_F(FaultsTest, CallsOutliveAnOutageOfTheServersAddress) {
+  start({"--return-wait", "30"});
+  SlowCalls calls(C("/server"), S("/client/alpha"));
+  EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
+  wire_->refuse(1000);
+  wire_->cut();
+  ASSERT_TRUE(server_forgets("alpha"));
+  CurlRun meanwhile({C("/server/run//meanwhile"), "-d", "x"});
+  EXPECT_TRUE(holds_for(3s, [&] { return calls.running() && meanwhile.running(); }));
+  wire_->refuse(0);
+  calls.expect_answers();
+  EXPECT_EQ(meanwhile.finish().body, "x");
+}
+
+// ---- The other process is another one ----------------------------------------------------------
+
+void expect_may_have_run(const Response& response) {
+  EXPECT_EQ(response.status, 502);
+  EXPECT_TRUE(contains(response.body, "\"session_lost\"")) << response.body;
+  EXPECT_TRUE(contains(response.body, "\"may_have_run\":true")) << response.body;
+}
+
+class RestartTest : public FaultsTest {
+ protected:
+  /// Another server process where the last one was; the client finds it by the same wire.
+  void replace_server() {
+    server_->process().signal(SIGKILL);
+    server_->process().wait(5s);
+    restart_server(flags_);
+  }
+};
+
+TEST_F(RestartTest, AWrittenCallFailsAndSaysThatItMayHaveRun) {
+  start();
+  CurlRun written({C("/server/sleep//20")});
+  EXPECT_TRUE(holds_for(300ms, [&] { return written.running(); }));
+  replace_server();
+  expect_may_have_run(written.finish());
+}
+
+TEST_F(RestartTest, AWrittenCallOfTheServerFailsWhenAnotherClientProcessComes) {
+  start({"--return-wait", "60"});
+  CurlRun written({S("/client/alpha/sleep//20")});
+  EXPECT_TRUE(holds_for(300ms, [&] { return written.running(); }));
+  client_->process().signal(SIGKILL);
+  client_->process().wait(5s);
+  client_ = make_client({.flags = flags_, .pipe_port = wire_->port()});
+  expect_may_have_run(written.finish());
+}
+
+TEST_F(RestartTest, AnAnswerThatIsLostWithItsProcessIsSaidToBePossible) {
+  start();
+  const auto observer =
+      make_client({.identity = authority_.client("beta"), .pipe_port = server_->pipe_port()});
+  const auto runs = [&] { return curl({observer->base() + "/server/runs/of//answered"}).body; };
+  wire_->hang(FaultProxy::Way::to_client);
+  CurlRun answered({C("/server/run//answered"), "-d", "x"});
+  ASSERT_TRUE(eventually(5s, [&] { return runs() == "1"; }));
+  EXPECT_TRUE(answered.running());
+  replace_server();
+  wire_->cut();
+  expect_may_have_run(answered.finish());
+  EXPECT_EQ(runs(), "0") << "the new process was asked again";
+}
+
+TEST_F(RestartTest, ACallThatIsMadeMeanwhileRunsOnTheNewProcess) {
+  start();
+  wire_->refuse(1000);
+  server_->process().signal(SIGKILL);
+  server_->process().wait(5s);
+  ASSERT_TRUE(client_->unready());
+  CurlRun waiting({C("/server/run//waiting"), "-d", "x"});
+  EXPECT_TRUE(holds_for(300ms, [&] { return waiting.running(); }));
+  restart_server(flags_);
+  wire_->refuse(0);
+  EXPECT_EQ(waiting.finish().body, "x");
+  EXPECT_EQ(curl({C("/server/runs/of//waiting")}).body, "1");
+}
+
+TEST_F(RestartTest, CallsThatWereNotWrittenRunOnTheNewProcessAndTheOthersFail) {
+  start();
+  wire_->hang(FaultProxy::Way::to_server);
+  // More than the sockets between the two hold: the last calls wait inside the client.
+  const std::string body(60'000, 'b');
+  std::vector<Socket> callers;
+  for (int i = 0; i < 400; ++i) {
+    callers.push_back(connect_to(client_->rest_port()).value());
+    ASSERT_TRUE(send_all(callers.back(), "POST /server/run//many-" + std::to_string(i) +
+                                             " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close"
+                                             "\r\nContent-Length: 60000\r\n\r\n" +
+                                             body));
+  }
+  replace_server();
+  wire_->cut();
+  int ran = 0;
+  int lost = 0;
+  for (const Socket& caller : callers) {
+    std::string answer;
+    const auto deadline = TestClock::now() + 30s;
+    while (receive_some(caller, answer, deadline)) {
+    }
+    ran += answer.starts_with("HTTP/1.1 200 ") ? 1 : 0;
+    lost += contains(answer, "\"session_lost\"") ? 1 : 0;
+  }
+  EXPECT_EQ(ran + lost, 400);
+  EXPECT_GT(ran, 0);
+  EXPECT_GT(lost, 0);
+  expect_nothing_repeated(C("/server/runs"), ran);
+}
+
+TEST_F(RestartTest, AStreamBreaksOffVisibly) {
+  start();
+  CurlRun stream({"-N", "--limit-rate", "1M", C("/server/pattern//1000")});
+  EXPECT_TRUE(holds_for(500ms, [&] { return stream.running(); }));
+  replace_server();
+  const auto response = stream.finish();
+  EXPECT_NE(response.exit_code, 0) << "curl takes it for complete";
+  EXPECT_LT(response.body.size(), 1000u * 65'536);
+}
+
+TEST_F(RestartTest, ACallWithAnIdempotencyKeyIsRepeated) {
+  start();
+  CurlRun keyed({"-H", "Idempotency-Key: once", C("/server/sleep//2")});
+  EXPECT_TRUE(holds_for(300ms, [&] { return keyed.running(); }));
+  replace_server();
+  expect_reply(keyed.finish(), "0", "application/json", "slept");
 }
 
 }  // namespace
