@@ -43,6 +43,9 @@ TEST(RulesTest, AcceptsWhatIsNamedFirst) {
 
 TEST(RulesTest, RefusesDetachedWork) {
   EXPECT_EQ(detached_work({"pipe/a.cc", "co_spawn(ex, f(), asio::detached);"}).size(), 1u);
+  EXPECT_EQ(detached_work({"pipe/a.cc", "using boost::asio::detached;"}).size(), 1u);
+  EXPECT_EQ(detached_work({"pipe/a.cc", "co_spawn(ex, f(), detached);"}).size(), 1u);
+  EXPECT_EQ(detached_work({"pipe/a.cc", "store.detached(name, number);"}).size(), 0u);
   EXPECT_EQ(detached_work({"pipe/a.cc", "bool is_detached_now = false;  // detached"}).size(), 0u);
 }
 
