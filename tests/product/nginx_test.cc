@@ -1,14 +1,13 @@
-#include <csignal>
-#include <regex>
+#include "tests/product/harness/nginx.h"
+
+#include <iostream>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "tests/product/harness/expect.h"
 #include "tests/product/harness/lab.h"
 
-/// Real nginx with tools/nginx/restpipe.conf in front of both nodes. Only the places of sockets are
-/// replaced in it.
+/// nginx with the project's sample in front of both nodes.
 namespace rp::product {
 namespace {
 
@@ -17,12 +16,13 @@ class NginxTest : public LabTest {
   void SetUp() override {
     std::filesystem::create_directory(home());
     start_nodes();
-    start_nginx();
+    nginx_ = std::make_unique<Nginx>(home());
+    ASSERT_TRUE(nginx_->ready()) << nginx_->log();
   }
 
   void TearDown() override {
-    if (HasFailure()) std::cerr << "--- nginx ---\n" << read_text(home() / "error.log");
-    stop_nginx();
+    if (HasFailure() && nginx_) std::cerr << "--- nginx ---\n" << nginx_->log();
+    nginx_.reset();
     LabTest::TearDown();
   }
 
@@ -41,44 +41,12 @@ class NginxTest : public LabTest {
     ASSERT_TRUE(client_->ready());
   }
 
-  void start_nginx() {
-    auto sample = read_text(std::filesystem::path(RP_SOURCE_DIR) / "tools/nginx/restpipe.conf");
-    ASSERT_FALSE(sample.empty());
-    sample = std::regex_replace(sample, std::regex("/run/restpipe"), home().string());
-    sample = std::regex_replace(sample, std::regex("127\\.0\\.0\\.1:80"), "unix:" + front());
-    write_text(home() / "restpipe.conf", sample);
-    std::string main = "daemon off;\nerror_log error.log;\npid nginx.pid;\n";
-    if (::geteuid() == 0) main += "user root;\n";  // its workers must enter our private directory
-    main += "events {}\nhttp {\n  access_log off;\n";
-    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
-      main += "  " + std::string(kind) + "_temp_path temp_" + kind + ";\n";
-    }
-    main += "  include restpipe.conf;\n}\n";
-    write_text(home() / "nginx.conf", main);
-    nginx_ = std::make_unique<Process>(
-        Command{.argv = {"nginx", "-p", home().string(), "-c", "nginx.conf"},
-                .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}});
-    ASSERT_TRUE(eventually(10s, [&] {
-      return through("rpclient.local", "/healthz").status == 200;
-    })) << nginx_->err();
-  }
-
-  /// Asked, not killed: its workers would outlive it.
-  void stop_nginx() {
-    if (!nginx_) return;
-    nginx_->signal(SIGTERM);
-    EXPECT_TRUE(nginx_->wait(10s)) << "nginx does not end";
-  }
-
-  std::string front() const { return (home() / "front.sock").string(); }
-
   Response through(const std::string& host, const std::string& path,
                    std::vector<std::string> more = {}) const {
-    more.insert(more.end(), {"--unix-socket", front(), "http://" + host + path});
-    return curl(more);
+    return nginx_->get(host, path, std::move(more));
   }
 
-  std::unique_ptr<Process> nginx_;
+  std::unique_ptr<Nginx> nginx_;
 };
 
 TEST_F(NginxTest, BothVirtualHostsReachTheirNodes) {

@@ -1,0 +1,221 @@
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+
+#include <gtest/gtest.h>
+
+#include "tests/product/harness/expect.h"
+#include "tests/product/harness/lab.h"
+#include "tests/product/harness/nginx.h"
+#include "tests/product/harness/socket.h"
+
+/// A web application on the client node's machine, used through the server's front-end and nginx.
+namespace rp::product {
+namespace {
+
+// Links, a form with a login and a redirection, an upload, and an event stream whose events say
+// when they were sent.
+constexpr const char* kApplication = R"PY(
+import hashlib, http.server, sys, time, urllib.parse
+
+class Application(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body, headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            yield self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            return
+        while (size := int(self.rfile.readline(), 16)) > 0:
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def do_GET(self):
+        if self.path == "/":
+            self.answer(200, '<a href="about">about</a> <form action="login" method="post">'
+                             '<input name="name"></form>')
+        elif self.path == "/about":
+            self.answer(200, "about")
+        elif self.path == "/welcome":
+            cookie = self.headers.get("Cookie", "")
+            self.answer(200 if cookie else 403, "welcome " + cookie)
+        elif self.path == "/events":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for _ in range(20):
+                self.wfile.write(b"data: %.6f\n\n" % time.time())
+                self.wfile.flush()
+                time.sleep(0.05)
+            self.close_connection = True
+        else:
+            self.answer(404, "no " + self.path)
+
+    def do_POST(self):
+        form = urllib.parse.parse_qs(b"".join(self.body()).decode())
+        self.answer(303, "", [("Location", "/welcome"),
+                              ("Set-Cookie", "name=" + form["name"][0] + "; Path=/"),
+                              ("Set-Cookie", "seen=1; Path=/")])
+
+    def do_PUT(self):
+        digest, total = hashlib.sha256(), 0
+        for piece in self.body():
+            digest.update(piece)
+            total += len(piece)
+        self.answer(201, "%d %s" % (total, digest.hexdigest()))
+
+    def log_message(self, *unused):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Application)
+print("listening on", server.server_port, flush=True)
+server.serve_forever()
+)PY";
+
+class ProxyProductTest : public LabTest {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(home());
+    start_application();
+    server_ = make_server(
+        {.flags = {"--rest", "unix:" + (home() / "server.sock").string(), "--allow-host",
+                   "rpserver.local", "--allow-origin", "http://rpserver.local", "--forward-header",
+                   "cookie", "--forward-header", "accept"}});
+    client_ = make_client({.flags = {"--proxy", "app=http://127.0.0.1:" + port_}});
+    ASSERT_TRUE(client_->ready());
+    nginx_ =
+        std::make_unique<Nginx>(home(), Nginx::Replaced{{"/client/workshop/", "/client/alpha/"}});
+    ASSERT_TRUE(nginx_->ready()) << nginx_->log();
+  }
+
+  void TearDown() override {
+    if (HasFailure() && nginx_) std::cerr << "--- nginx ---\n" << nginx_->log();
+    nginx_.reset();
+    LabTest::TearDown();
+  }
+
+  std::filesystem::path home() const { return authority_.scratch("nginx"); }
+
+  /// On the port that it had, if it has had one.
+  void start_application() {
+    write_text(authority_.scratch("app.py"), kApplication);
+    application_ = std::make_unique<Process>(
+        Command{.argv = {"python3", authority_.scratch("app.py").string(), port_}});
+    const auto line = application_->out_line("listening on ", 20s);
+    ASSERT_TRUE(line) << application_->err();
+    port_ = line->substr(line->rfind(' ') + 1);
+  }
+
+  std::string app(const std::string& path) const { return S("/client/alpha/app//" + path); }
+  Response browse(const std::string& path, std::vector<std::string> more = {}) const {
+    return nginx_->get("rpserver.local", "/app/" + path, std::move(more));
+  }
+
+  std::unique_ptr<Process> application_;
+  std::string port_ = "0";
+  std::unique_ptr<Nginx> nginx_;
+};
+
+TEST_F(ProxyProductTest, PagesHaveTheApplicationsStatus) {
+  const auto top = browse("");
+  EXPECT_EQ(top.status, 200);
+  EXPECT_EQ(top.content_type(), "text/html; charset=utf-8");
+  EXPECT_TRUE(contains(top.body, "href=\"about\""));
+  EXPECT_EQ(browse("about").body, "about");
+  const auto absent = browse("none?x=1");
+  EXPECT_EQ(absent.status, 404);
+  EXPECT_EQ(absent.body, "no /none?x=1");
+  EXPECT_EQ(absent.code().value_or(""), "404");
+  EXPECT_EQ(curl({app("none")}).status, 404);
+}
+
+TEST_F(ProxyProductTest, AFormLogsInAndIsRedirected) {
+  const auto jar = authority_.scratch("cookies").string();
+  const auto posted = browse("login", {"-d", "name=ada", "-H", "Origin: http://rpserver.local"});
+  EXPECT_EQ(posted.status, 303);
+  EXPECT_EQ(posted.header("location").value_or(""), "./welcome");
+  const auto welcome = browse("login", {"-L", "-c", jar, "-b", jar, "-d", "name=ada", "-H",
+                                        "Origin: http://rpserver.local"});
+  EXPECT_EQ(welcome.status, 200);
+  EXPECT_TRUE(contains(welcome.body, "name=ada")) << welcome.body;
+  EXPECT_TRUE(contains(welcome.body, "seen=1")) << welcome.body;
+  EXPECT_TRUE(contains(read_text(jar), "/app/")) << "cookies keep to the application's path";
+  EXPECT_EQ(browse("welcome").status, 403);
+  EXPECT_EQ(browse("login", {"-d", "name=eve", "-H", "Origin: http://evil.example"}).status, 403);
+}
+
+TEST_F(ProxyProductTest, UploadsStreamToTheApplication) {
+  const auto data = data_file("upload", std::string(10'000'000, 'u'));
+  for (const char* framing : {"Expect:", "Transfer-Encoding: chunked"}) {
+    const auto stored = browse("files/1", {"-X", "PUT", "-H", framing, "--data-binary", data});
+    EXPECT_EQ(stored.status, 201) << stored.error;
+    EXPECT_TRUE(stored.body.starts_with("10000000 ")) << stored.body;
+  }
+}
+
+TEST_F(ProxyProductTest, EachEventArrivesAsItIsSent) {
+  auto socket = connect_to(server_->rest_port());
+  ASSERT_TRUE(socket);
+  ASSERT_TRUE(
+      send_all(*socket, "GET /client/alpha/app//events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  std::string text;
+  std::vector<double> delays;
+  const auto deadline = TestClock::now() + 20s;
+  for (std::size_t at = 0; delays.size() < 20;) {
+    const auto event = text.find("data: ", at);
+    const auto end = event == text.npos ? text.npos : text.find('\n', event);
+    if (end == text.npos) {
+      ASSERT_TRUE(receive_some(*socket, text, deadline)) << text;
+      continue;
+    }
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    delays.push_back(now.count() - std::atof(text.c_str() + event + 6));
+    at = end;
+  }
+  std::sort(delays.begin(), delays.end());
+  RecordProperty("median_ms", std::to_string(delays[10] * 1000));
+  EXPECT_LT(delays[10], 0.05) << "the median event is late";
+  EXPECT_LT(delays.back(), 0.5) << "an event was held back";
+}
+
+TEST_F(ProxyProductTest, EventsPassNginxUnbuffered) {
+  const auto begun = TestClock::now();
+  const auto stream = browse("events", {"--max-time", "0.5"});
+  EXPECT_LT(TestClock::now() - begun, 5s);
+  EXPECT_EQ(stream.status, 200);
+  EXPECT_EQ(stream.content_type(), "text/event-stream");
+  // The stream takes a second; half of it has come when curl gives up.
+  EXPECT_TRUE(contains(stream.body, "data: ")) << "nothing had come before the end";
+}
+
+TEST_F(ProxyProductTest, AnApplicationThatIsGoneIs502AndComesBack) {
+  EXPECT_EQ(browse("about").status, 200);
+  application_.reset();
+  const auto gone = browse("about");
+  EXPECT_EQ(gone.status, 502);
+  EXPECT_TRUE(contains(gone.body, "the application app did not answer")) << gone.body;
+  EXPECT_FALSE(contains(gone.body, port_)) << "it tells an internal address";
+  start_application();
+  EXPECT_EQ(browse("about").body, "about");
+}
+
+TEST_F(LabTest, OneNounCannotStandForTwoThings) {
+  const auto command = node_command(
+      Role::server,
+      {.identity = authority_.server(), .flags = {"--files", "x=/tmp", "--proxy", "x=http://a"}});
+  const auto finished = run(command);
+  EXPECT_EQ(finished.exit_code, 3);
+  EXPECT_TRUE(contains(finished.err, "is also a noun of files")) << finished.err;
+}
+
+}  // namespace
+}  // namespace rp::product
