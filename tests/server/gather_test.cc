@@ -1,14 +1,18 @@
 #include "server/gather.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/gather_entry.h"
 #include "tests/server/scripted_peer.h"
 
 namespace rp::server {
@@ -327,41 +331,83 @@ TEST_F(GatherTest, WhatOneGatherHeldIsThereForTheNext) {
   }
 }
 
-TEST(GatherEntryTest, JsonIsEmbeddedWithoutBlanksAndWithItsOwnNumbers) {
-  pipe::ReplyHead head;
-  head.content_type = "application/json; charset=utf-8";
-  EXPECT_EQ(reply_members(head, "{ \"t\" :\n [1763680000.123456, \"a \\\" b\\\\\"] }"),
-            R"("code":0,"content_type":"application/json; charset=utf-8",)"
-            R"("body":{"t":[1763680000.123456,"a \" b\\"]})");
-  head.content_type = "application/problem+json";
-  EXPECT_THAT(reply_members(head, "{}"), HasSubstr("\"body\":{}"));
-}
+/// Answers on threads of its own, in pieces, some of them with a failure.
+class ThreadedPeer final : public pipe::EventTarget {
+ public:
+  ThreadedPeer(boost::asio::thread_pool& pool, int number) : pool_(pool), number_(number) {}
 
-TEST(GatherEntryTest, WhatIsNoJsonOrNoTextFallsThrough) {
-  pipe::ReplyHead head;
-  head.code = 7;
-  head.content_type = "application/json";
-  EXPECT_EQ(reply_members(head, "{oops"),
-            R"("code":7,"content_type":"application/json","body":"{oops")");
-  head.content_type = "text/plain";
-  EXPECT_THAT(reply_members(head, "\xff"), HasSubstr(R"("body":"/w==","encoding":"base64")"));
-  head.content_type = "";
-  EXPECT_THAT(reply_members(head, "line\nline"), HasSubstr(R"("body":"line\nline")"));
-}
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event, std::string, pipe::Origin,
+                                            std::shared_ptr<pipe::ReplySink> sink) override {
+    boost::asio::post(pool_, [sink, number = number_] {
+      if (number % 7 == 0) return sink->fail({Errc::session_lost, ""});
+      if (number % 2 == 0) return sink->reply({}, std::string(3'000, 'x'));
+      sink->begin({});
+      for (int i = 0; i < 3; ++i) sink->data(std::string(1'000, 'y'));
+      sink->end();
+    });
+    return std::make_shared<IgnoringControl>();
+  }
 
-TEST(GatherEntryTest, BytesBecomeBase64) {
-  pipe::ReplyHead head;
-  head.content_type = "image/png";
-  head.http_status = 206;
-  EXPECT_EQ(
-      reply_members(head, "foobar"),
-      R"("code":0,"status":206,"content_type":"image/png","body":"Zm9vYmFy","encoding":"base64")");
-  // RFC 4648, section 10.
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foob"), "Zm9vYg==");
+ private:
+  class IgnoringControl final : public pipe::CallControl {
+   public:
+    void cancel() override {}
+    void consumed(std::size_t) override {}
+  };
+
+  boost::asio::thread_pool& pool_;
+  const int number_;
+};
+
+/// Reads lines on threads of its own, which give credit back.
+class ThreadedReader final : public pipe::ReplySink {
+ public:
+  explicit ThreadedReader(boost::asio::thread_pool& pool) : pool_(pool) {}
+
+  void reply(pipe::ReplyHead, std::string body) override { finish(std::move(body)); }
+  void begin(pipe::ReplyHead) override {}
+  void data(std::string piece) override {
+    EXPECT_EQ(inside_.fetch_add(1), 0) << "one at a time";
+    text_ += piece;
+    boost::asio::post(pool_, [this, bytes = piece.size()] { control.get()->consumed(bytes); });
+    --inside_;
+  }
+  void end() override { finish(std::move(text_)); }
+  void fail(pipe::Failure failure) override { finish(failure.detail); }
+
+  std::shared_future<std::shared_ptr<pipe::CallControl>> control;
+  std::promise<std::string> done;
+
+ private:
+  void finish(std::string text) { done.set_value(std::move(text)); }
+
+  boost::asio::thread_pool& pool_;
+  std::atomic<int> inside_{0};
+  std::string text_;
+};
+
+TEST(GatherThreadsTest, RepliesComeFromManyThreadsAtOnce) {
+  constexpr int kClients = 400;
+  boost::asio::thread_pool pool(4);
+  boost::asio::io_context context{1};
+  std::vector<std::string> names;
+  for (int i = 0; i < kClients; ++i) names.push_back("client-" + std::to_string(i));
+  Gather gather(context,
+                [&](const std::string& name) {
+                  return std::make_shared<ThreadedPeer>(pool, std::stoi(name.substr(7)));
+                },
+                {.clients_at_once_max = 50});
+  std::promise<std::shared_ptr<pipe::CallControl>> control;
+  const auto reader = std::make_shared<ThreadedReader>(pool);
+  reader->control = control.get_future();
+  pipe::Event event;
+  event.headers.push_back({"accept", "application/x-ndjson"});
+  control.set_value(gather.submit(names, std::move(event), {}, reader));
+  auto done = reader->done.get_future();
+  ASSERT_EQ(done.wait_for(20s), std::future_status::ready);
+  const std::string text = done.get();
+  pool.join();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), kClients);
 }
 
 }  // namespace
