@@ -108,13 +108,14 @@ asio::awaitable<void> Upstream::connect_once() {
   }
 }
 
-/// The one that has our session comes first: another one would only make a new one.
+/// The one that has our session comes first, and for a while alone: another one would only make a
+/// new session and end this one.
 std::vector<node::HostPort> Upstream::servers_in_order() const {
   std::vector<node::HostPort> servers = runtime_.config().servers;
-  if (pipe_ && home_) {
-    const auto home = std::find(servers.begin(), servers.end(), *home_);
-    if (home != servers.end()) std::rotate(servers.begin(), home, home + 1);
-  }
+  if (!pipe_ || !home_) return servers;
+  if (pipe::Clock::now() < lost_at_ + runtime_.config().return_wait) return {*home_};
+  const auto home = std::find(servers.begin(), servers.end(), *home_);
+  if (home != servers.end()) std::rotate(servers.begin(), home, home + 1);
   return servers;
 }
 
@@ -223,6 +224,7 @@ void Upstream::attempt_failed(const node::HostPort& server, const std::string& r
 }
 
 void Upstream::link_lost(error_code why) {
+  lost_at_ = pipe::Clock::now();
   // A session that went on over this link proves that the way and the server are good.
   if (pipe_->has_heard_from_peer() && !pipe_->is_over()) backoff_.reset();
   if (opened_) {

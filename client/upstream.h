@@ -90,6 +90,7 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   std::unique_ptr<pipe::Pipe> pipe_;      // the session, with or without a link
   ResumeTicket ticket_;                   // for the pipe's next link
   std::optional<node::HostPort> home_;    // the address behind which the pipe's session is
+  pipe::Clock::time_point lost_at_;       // when the pipe lost its last link
   pipe::error_code dialled_;              // how the last attempt to connect ended
   bool opened_ = false;                   // the present link carries the session
   handlers::PluginSet::Peer peer_;        // the server of the last pipe, as plugins know it

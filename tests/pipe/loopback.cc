@@ -226,7 +226,9 @@ PipeHost::~PipeHost() {
 void PipeHost::close(error_code why) {
   thread_.post([this, why] {
     if (handshake_) handshake_->close(why);
-    if (pipe_) pipe_->end(why);
+    if (!pipe_) return;
+    pipe_->end(why);
+    if (!pipe_->has_link()) finish(why, pipe_->detail());
   });
 }
 
@@ -239,50 +241,74 @@ void PipeHost::start(int socket, std::string host) {
   });
 }
 
-asio::awaitable<void> PipeHost::carry(int socket, std::string host) {
+Pipe::Options PipeHost::named_options() const {
   Pipe::Options options = options_;
   options.self.node = certs::name(role_);
   options.self.software = "restpipe/test";
+  return options;
+}
+
+asio::awaitable<void> PipeHost::carry(int socket, std::string host) {
   const bool dials = role_ == certs::Role::client;
-  error_code why;
-  std::string detail;
-  {
-    Handshake handshake(asio::ip::tcp::socket(thread_.context(), asio::ip::tcp::v4(), socket),
-                        thread_, tls(role_), host);
-    handshake_ = &handshake;
-    why = co_await greet(handshake);
-    handshake_ = nullptr;
-    detail = handshake.detail();
-    if (!why) {
-      PipeOwner& self = *this;
-      Pipe pipe(dials ? Session::Side::dialler : Session::Side::acceptor, handshake.peer(),
-                handshake.greeting().peer(), thread_, options, handlers, self);
-      pipe_ = &pipe;
-      std::optional<Hello> hello;
-      if (!dials) hello = make_hello(options.self);
-      Connection connection = handshake.release();
-      why = co_await pipe.carry(std::move(connection), 0, std::move(hello));
-      detail = pipe.detail();
-      pipe.end(why);
-      pipe_ = nullptr;
-    }
+  Handshake handshake(asio::ip::tcp::socket(thread_.context(), asio::ip::tcp::v4(), socket),
+                      thread_, tls(role_), host);
+  handshake_ = &handshake;
+  error_code why = co_await greet(handshake);
+  handshake_ = nullptr;
+  if (why) {
+    finish(why, handshake.detail());
+    co_return;
+  }
+  const Hello peer = handshake.greeting().peer();
+  if (!pipe_) {
+    PipeOwner& self = *this;
+    pipe_ =
+        std::make_unique<Pipe>(dials ? Session::Side::dialler : Session::Side::acceptor,
+                               handshake.peer(), peer, thread_, named_options(), handlers, self);
+  }
+  std::optional<Hello> hello;
+  if (!dials) hello = make_hello(named_options().self);
+  Connection connection = handshake.release();
+  why = co_await pipe_->carry(std::move(connection), peer.received_frames, std::move(hello));
+  if (!pipe_ || pipe_->has_link()) co_return;  // another link has taken over
+  if (!keeps_session_ || pipe_->is_over()) {
+    pipe_->end(why);
+    finish(why, pipe_->detail());
+    co_return;
   }
   {
     const std::lock_guard lock(mutex_);
-    ended_ = why;
-    detail_ = detail;
+    ++detached_;
+    open_ = false;
   }
   changed_.notify_all();
+}
+
+void PipeHost::finish(error_code why, std::string detail) {
+  pipe_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!ended_) ended_ = why;
+    detail_ = std::move(detail);
+  }
+  changed_.notify_all();
+}
+
+void PipeHost::pipe_expired(Pipe& pipe) { finish(Errc::session_lost, pipe.detail()); }
+
+bool PipeHost::wait_detached(int times) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, kPatience, [&] { return detached_ >= times; });
 }
 
 asio::awaitable<error_code> PipeHost::greet(Handshake& handshake) {
   const auto timeout = options_.handshake_timeout;
   if (auto ec = co_await handshake.secure(Clock::now() + timeout)) co_return ec;
   if (role_ == certs::Role::client) {
-    Introduction self = options_.self;
-    self.node = certs::name(role_);
-    std::string hello = encode_hello(make_hello(self));
-    if (auto ec = co_await handshake.say(std::move(hello))) co_return ec;
+    Hello hello = make_hello(named_options().self);
+    if (pipe_) hello.received_frames = pipe_->received_frames();
+    std::string frame = encode_hello(hello);
+    if (auto ec = co_await handshake.say(std::move(frame))) co_return ec;
   }
   if (auto ec = co_await handshake.hear(Clock::now() + timeout)) co_return ec;
   const error_code refused = admit ? admit(handshake.peer()) : error_code();

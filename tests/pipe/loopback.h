@@ -97,16 +97,22 @@ class LocalHandlers final : public EventTarget {
   Origin last_origin_;
 };
 
-/// One pipe on an I/O thread of its own, with its handlers.
+/// One pipe on an I/O thread of its own, with its handlers. It ends with its first link, unless it
+/// is told to keep its session.
 class PipeHost final : public PipeOwner {
  public:
   explicit PipeHost(certs::Role role, Pipe::Options options = {});
   /// Ends the pipe, waits for that, then stops the thread.
   ~PipeHost() override;
 
+  /// Before start(): a further start() goes on with the session, as both ends here trust each other
+  /// to mean the same one.
+  void keep_session() { keeps_session_ = true; }
   /// Takes the socket and starts. `host` is what a client expects of the server's certificate.
   void start(int socket, std::string host = "localhost");
   bool wait_open();
+  /// Waits until the pipe has been without a link `times` times.
+  bool wait_detached(int times = 1);
   /// Why the pipe ended.
   error_code wait_end();
   bool has_ended();
@@ -129,24 +135,28 @@ class PipeHost final : public PipeOwner {
  private:
   void pipe_opened(Pipe& pipe) override;
   void pipe_draining(Pipe& pipe, const Failure& reason) override;
-  void pipe_expired(Pipe&) override {}
+  void pipe_expired(Pipe& pipe) override;
   bool pipe_peer_gone(Pipe&) override { return true; }
   void pipe_pinged(Pipe&) override {}
   void pipe_ponged(Pipe&, Clock::duration) override {}
   boost::asio::awaitable<void> carry(int socket, std::string host);
   boost::asio::awaitable<error_code> greet(Handshake& handshake);
+  Pipe::Options named_options() const;
+  void finish(error_code why, std::string detail);
 
   const certs::Role role_;
   const Pipe::Options options_;
   IoThread thread_;
   Handshake* handshake_ = nullptr;  // touched on the thread only, like the next one
-  Pipe* pipe_ = nullptr;
+  std::unique_ptr<Pipe> pipe_;
   bool started_ = false;
+  bool keeps_session_ = false;
   std::shared_ptr<CallControl> last_control_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;
+  int detached_ = 0;
   std::shared_ptr<EventTarget> target_;
   std::optional<error_code> ended_;
   std::string detail_;
