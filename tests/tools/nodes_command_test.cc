@@ -29,6 +29,11 @@ TEST(NodesCommandTest, MakesATableOfWhatTheNodesHave) {
             "b      -      10.0.0.7\n");
 }
 
+TEST(NodesCommandTest, ThoseWithoutALinkComeLast) {
+  const Outcome outcome = nodes("200 OK", R"({"nodes":[{"name":"b"}],"detached":[{"name":"a"}]})");
+  EXPECT_EQ(outcome.out, "NAME\nb\na\n");
+}
+
 TEST(NodesCommandTest, CellsCannotDisturbTheTerminal) {
   const Outcome outcome = nodes("200 OK", R"([{"name":"a\u001b[2J\nb"}])");
   EXPECT_EQ(outcome.out, "NAME\na\\x1b[2J\\x0ab\n");

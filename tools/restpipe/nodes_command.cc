@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -71,12 +72,21 @@ std::string cell_text(const json::value& value) {
   return json::serialize(value);
 }
 
-/// The list inside the document: the document itself, or its member "nodes".
-const json::array* find_list(const json::value& document) {
-  if (document.is_array()) return &document.as_array();
-  if (!document.is_object()) return nullptr;
-  const json::value* nodes = document.as_object().if_contains("nodes");
-  return nodes && nodes->is_array() ? &nodes->as_array() : nullptr;
+/// The list inside the document: the document itself, or its member "nodes" and behind it those
+/// that are "detached". Nothing when there is none.
+std::optional<json::array> find_list(const json::value& document) {
+  if (document.is_array()) return document.as_array();
+  if (!document.is_object()) return std::nullopt;
+  const auto member = [&](const char* key) {
+    const json::value* list = document.as_object().if_contains(key);
+    return list && list->is_array() ? &list->as_array() : nullptr;
+  };
+  const json::array* nodes = member("nodes");
+  if (!nodes) return std::nullopt;
+  json::array all = *nodes;
+  if (const json::array* more = member("detached"))
+    all.insert(all.end(), more->begin(), more->end());
+  return all;
 }
 
 using Row = std::vector<std::string>;
@@ -144,7 +154,7 @@ int list_nodes(const Options& options) {
   }
   boost::system::error_code ec;
   const json::value document = json::parse(body, ec);
-  const json::array* nodes = ec ? nullptr : find_list(document);
+  const auto nodes = ec ? std::nullopt : find_list(document);
   if (!nodes) return complain("the answer is not a list of nodes");
   print_list(*nodes);
   return 0;
@@ -168,7 +178,7 @@ void print_event(const Options& options, const EventStream::Event& event) {
     line["event"] = event.name;
     line["data"] = data;
     std::cout << json::serialize(line) << std::endl;
-  } else if (const json::array* nodes = event.name == "snapshot" ? find_list(data) : nullptr) {
+  } else if (const auto nodes = event.name == "snapshot" ? find_list(data) : std::nullopt) {
     print_list(*nodes);
     std::cout << std::flush;
   } else if (data.is_object()) {
