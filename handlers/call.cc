@@ -40,11 +40,14 @@ Call::Call(std::shared_ptr<CallContext> context, pipe::Event event, std::string 
       body_(std::move(body)),
       origin_(std::move(origin)),
       parts_(split_noun(event_.noun)),
-      invocation_{{}, event_.verb, parts_.noun, parts_.args, event_, body_, origin_},
+      invocation_{{}, event_.verb, parts_.noun, parts_.args, event_, body_, origin_, body_.size()},
       received_at_(Clock::now()),
       sink_(std::move(sink)) {}
 
-Call::~Call() { context_->live.remove(*this); }
+Call::~Call() {
+  context_->live.remove(*this);
+  context_->gathered.give_back(gathered_bytes_);
+}
 
 const Method* Call::find_method() {
   method_ = context_->methods.find(event_.verb, parts_.noun);
@@ -59,8 +62,16 @@ void Call::reply_no_such_method() {
   Lock lock(mutex_);
   const auto sink = finish();
   lock.unlock();
-  settle(true);
+  settle(true, Clock::now());
   sink->reply({pipe::kCodeNoSuchMethod, "text/plain", {}}, {});
+}
+
+void Call::launch() {
+  if (!has(method_->flags, Flags::blocking)) return run();
+  auto self = std::static_pointer_cast<Call>(shared_from_this());
+  if (!context_->pool.try_post([self = std::move(self)] { self->run(); })) {
+    fail({pipe::Errc::overloaded, "too many calls wait for a worker on this node"});
+  }
 }
 
 bool Call::begin_run() {
@@ -73,7 +84,7 @@ bool Call::begin_run() {
       return true;
     }
   }
-  abort({pipe::Errc::deadline_exceeded, "the call's time ran out before its handler could start"});
+  abort({pipe::Errc::deadline_exceeded, who_is_late()});
   return false;
 }
 
@@ -118,11 +129,18 @@ Call::Sink Call::finish() {
   return std::move(sink_);
 }
 
-void Call::settle(bool ok) {
+void Call::note_times(pipe::ReplyHead& head, Clock::time_point now) const {
+  using std::chrono::duration_cast;
+  using std::chrono::microseconds;
+  head.queued = duration_cast<microseconds>(*started_at_ - received_at_);
+  head.handled = duration_cast<microseconds>(now - *started_at_);
+}
+
+void Call::settle(bool ok, Clock::time_point now) {
   context_->live.remove(*this);
+  if (arriving_) arriving_->arrived.notify_all();
   auto* const observer = context_->observer;
   if (observer == nullptr) return;
-  const auto now = Clock::now();
   // Read without the lock: once the call is done, nobody writes it any more.
   if (started_at_) observer->finished(method_->name, now - *started_at_, ok);
   observer->handled(now - received_at_);
@@ -134,7 +152,9 @@ Answer Call::reply(pipe::ReplyHead head, std::string body) {
   if (const auto no = refusal(Phase::waiting)) return *no;
   const auto sink = finish();
   lock.unlock();
-  settle(true);
+  const auto now = Clock::now();
+  note_times(head, now);
+  settle(true, now);
   sink->reply(std::move(head), std::move(body));
   return Answer::ok;
 }
@@ -154,8 +174,11 @@ Answer Call::raise(const Exception& exception) {
        {"peer", origin_.node},
        {"class", exception.class_name},
        {"message", exception.message}});
-  settle(false);
-  sink->reply({pipe::kCodeException, "application/json", {}}, exception_body(exception));
+  const auto now = Clock::now();
+  pipe::ReplyHead head{pipe::kCodeException, "application/json", {}};
+  note_times(head, now);
+  settle(false, now);
+  sink->reply(std::move(head), exception_body(exception));
   return Answer::ok;
 }
 
@@ -170,7 +193,7 @@ Answer Call::fail(pipe::Failure failure) {
   if (phase_ == Phase::done || in_sink_) return *refusal(Phase::streaming);
   const auto sink = finish();
   lock.unlock();
-  settle(false);
+  settle(false, Clock::now());
   sink->fail(std::move(failure));
   return Answer::ok;
 }
@@ -186,6 +209,7 @@ Answer Call::begin(pipe::ReplyHead head) {
   in_sink_ = true;
   const auto sink = sink_;
   lock.unlock();
+  note_times(head, Clock::now());
   sink->begin(std::move(head));
   lock.lock();
   leave_sink(lock, sink);
@@ -241,13 +265,14 @@ Answer Call::end() {
   if (const auto no = refusal(Phase::streaming)) return *no;
   const auto sink = finish();
   lock.unlock();
-  settle(true);
+  settle(true, Clock::now());
   sink->end();
   return Answer::ok;
 }
 
 void Call::abandon() {
   writable_.clear();
+  if (arriving_) arriving_->readable.clear();
   Lock lock(mutex_);
   const auto phase = phase_;
   lock.unlock();
@@ -267,13 +292,15 @@ void Call::end_unanswered(std::optional<pipe::Failure> failure) {
   if (in_sink_) {
     late_failure_ = std::exchange(failure, std::nullopt);
   }
+  if (arriving_) arriving_->break_off();
   auto stop = stop_;
   lock.unlock();
   room_or_done_.notify_all();
-  settle(false);
+  settle(false, Clock::now());
   if (failure) sink->fail(std::move(*failure));
   if (stop) stop->request_stop();
   writable_.fire();
+  if (arriving_) arriving_->readable.fire();
 }
 
 void Call::abort(pipe::Failure failure) {

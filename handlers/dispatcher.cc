@@ -8,7 +8,6 @@
 #include "handlers/method_table.h"
 #include "handlers/mounted_call.h"
 #include "handlers/mounts.h"
-#include "handlers/worker_pool.h"
 
 namespace rp::handlers {
 namespace {
@@ -21,19 +20,14 @@ constexpr std::chrono::seconds kReturnGrace{1};
 class Dispatcher::Core {
  public:
   Core(const DispatcherOptions& options, DispatchObserver* observer)
-      : context(std::make_shared<CallContext>(options.in_flight_max, observer)),
-        pool(options.workers, options.queued_max) {
+      : context(std::make_shared<CallContext>(options, observer)) {
     context->live.start();
   }
 
   void start(const std::shared_ptr<Call>& call) {
-    const auto* const method = call->find_method();
-    if (method == nullptr) return call->reply_no_such_method();
-    if (!admit(*call)) return;
-    if (!has(method->flags, Flags::blocking)) return call->run();
-    if (!pool.try_post([call] { call->run(); })) {
-      call->fail({pipe::Errc::overloaded, "too many calls wait for a worker on this node"});
-    }
+    if (call->find_method() == nullptr) return call->reply_no_such_method();
+    call->expect_body();
+    if (admit(*call)) call->start();
   }
 
   /// Among the calls in flight; or failed, because there are too many or the node is leaving.
@@ -68,14 +62,13 @@ class Dispatcher::Core {
     const std::lock_guard lock(stop_mutex);
     context->live.drain(pipe::Clock::now() + drain);
     context->live.abort_all({pipe::Errc::stopped, "this node is shutting down"});
-    const auto stuck = pool.stop(kReturnGrace);
+    const auto stuck = context->pool.stop(kReturnGrace);
     context->live.stop();
     return stuck;
   }
 
   const std::shared_ptr<CallContext> context;
   Mounts mounts;
-  WorkerPool pool;
   std::mutex stop_mutex;  // one stop() at a time
 };
 

@@ -17,9 +17,10 @@ namespace rp::handlers {
 /// What a method promises or needs; the numbers are those of plugin.h.
 enum class Flags : std::uint32_t {
   none = 0,
-  idempotent = 1,  ///< running it twice does no harm
-  blocking = 2,    ///< runs on the worker pool instead of inline
-  streaming = 4,   ///< may answer in pieces
+  idempotent = 1,   ///< running it twice does no harm
+  blocking = 2,     ///< runs on the worker pool instead of inline
+  streaming = 4,    ///< may answer in pieces
+  body_stream = 8,  ///< begins at once and reads the request's body as it comes
 };
 constexpr Flags operator|(Flags a, Flags b) noexcept {
   return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -49,17 +50,26 @@ struct DispatcherOptions {
   std::size_t workers = 16;           ///< threads for blocking handlers
   std::size_t queued_max = 1024;      ///< blocking calls that may wait for a thread
   std::size_t in_flight_max = 65536;  ///< calls begun and unanswered
+
+  /// Bodies that follow their events, for methods that take them whole: of one call, of all calls.
+  std::size_t body_bytes_max = std::size_t{64} * 1024 * 1024;
+  std::size_t gathered_bytes_max = std::size_t{256} * 1024 * 1024;
+  /// How long nothing may come of a body that is waited for. 30 s: longer than the node goes
+  /// without noticing a dead pipe, so a caller that is silent for so long has stalled.
+  std::chrono::milliseconds body_timeout{30'000};
 };
 
 /// Local handlers as an EventTarget: maps verb and noun to a method, runs it, and makes sure that
-/// every event gets exactly one answer, whatever the handler does.
+/// every event gets exactly one answer, whatever the handler does. A body that follows its event
+/// is gathered before the handler begins, except for methods that are `body_stream`.
 ///
 /// Register methods first, then submit() from any thread. A method that is not `blocking` runs
 /// inside submit(), on the caller's thread. Answers of its own:
 ///  - no such method: code 255, text/plain, empty body;
 ///  - the handler threw, dropped its Responder, or got malformed JSON: code 251, exception object;
-///  - Errc::deadline_exceeded, even when the handler hangs; Errc::overloaded when a bound is
-///    reached; Errc::draining once stop() was called.
+///  - Errc::deadline_exceeded, even when the handler hangs, or when a body stops coming;
+///    Errc::body_too_large and Errc::overloaded when a bound is reached; Errc::draining once stop()
+///    was called.
 class Dispatcher final : public pipe::EventTarget {
  public:
   /// `observer` may be null; it outlives the dispatcher and every call. Throws std::system_error

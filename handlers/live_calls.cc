@@ -14,11 +14,12 @@ LiveCalls::Added LiveCalls::add(LiveCall& call) {
     const std::lock_guard lock(mutex_);
     if (closed_) return Added::closed;
     if (calls_.size() >= calls_max_) return Added::full;
+    call.looked_at_ = call.good_until(Clock::time_point::min());
     calls_.insert(call);
     // The thread sleeps on, even when the call it sleeps for has gone: with time-outs of one length
     // it is so woken once for each such length, not for each call.
-    if (call.deadline() >= wakes_at_) return Added::yes;
-    wakes_at_ = call.deadline();
+    if (call.looked_at_ >= wakes_at_) return Added::yes;
+    wakes_at_ = call.looked_at_;
   }
   changed_.notify_all();
   return Added::yes;
@@ -46,13 +47,21 @@ void LiveCalls::expire(Clock::time_point now) {
   std::vector<std::shared_ptr<LiveCall>> due;
   {
     const std::lock_guard lock(mutex_);
-    while (!calls_.empty() && calls_.begin()->deadline() <= now) {
-      if (auto call = take_first()) due.push_back(std::move(call));
+    while (!calls_.empty() && calls_.begin()->looked_at_ <= now) {
+      auto& first = *calls_.begin();
+      const auto until = first.good_until(now);
+      if (until > now) {
+        calls_.erase(calls_.begin());
+        first.looked_at_ = until;
+        calls_.insert(first);
+      } else if (auto call = take_first()) {
+        due.push_back(std::move(call));
+      }
     }
     if (closed_ && calls_.empty()) changed_.notify_all();
   }
   for (const auto& call : due) {
-    call->abort({pipe::Errc::deadline_exceeded, "the call's time ran out"});
+    call->abort({pipe::Errc::deadline_exceeded, call->who_is_late()});
   }
 }
 
@@ -64,7 +73,7 @@ void LiveCalls::start() {
 void LiveCalls::watch() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    wakes_at_ = calls_.empty() ? Clock::time_point::max() : calls_.begin()->deadline();
+    wakes_at_ = calls_.empty() ? Clock::time_point::max() : calls_.begin()->looked_at_;
     if (wakes_at_ == Clock::time_point::max()) {
       changed_.wait(lock);  // "until max" overflows inside the library
     } else {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include <boost/intrusive/set.hpp>
@@ -24,14 +25,26 @@ class LiveCall : public boost::intrusive::set_base_hook<>,
   /// Ends the call with `failure` if it has no answer yet.
   virtual void abort(pipe::Failure failure) = 0;
 
+  /// A sentence for the caller whose call was not good any more: who ran out of time.
+  virtual std::string who_is_late() const = 0;
+
+  /// Until when the call may go on if nothing more happens. Reads atomics only: it is called under
+  /// the lock of LiveCalls.
+  virtual pipe::Clock::time_point good_until(pipe::Clock::time_point /*now*/) const noexcept {
+    return deadline_;
+  }
+
   pipe::Clock::time_point deadline() const noexcept { return deadline_; }
 
  private:
-  const pipe::Clock::time_point deadline_;  // max: none
+  friend class LiveCalls;
+
+  const pipe::Clock::time_point deadline_;                              // max: none
+  pipe::Clock::time_point looked_at_ = pipe::Clock::time_point::max();  // by LiveCalls, then
 };
 
-/// The calls in flight, in the order of their deadlines, and the thread that ends those whose time
-/// has run out. Owns no call: a call takes itself off before it is destroyed.
+/// The calls in flight, in the order in which they come due, and the thread that ends those whose
+/// time has run out. Owns no call: a call takes itself off before it is destroyed.
 class LiveCalls final {
  public:
   explicit LiveCalls(std::size_t calls_max) : calls_max_(calls_max) {}
@@ -46,7 +59,7 @@ class LiveCalls final {
 
   std::size_t size() const noexcept;
 
-  /// Aborts, with deadline_exceeded, every call whose deadline is not after `now`.
+  /// Aborts, with deadline_exceeded, every call that is good until `now` at most.
   void expire(pipe::Clock::time_point now);
 
   /// Starts the thread that calls expire() whenever a deadline passes.
@@ -59,12 +72,12 @@ class LiveCalls final {
   void abort_all(const pipe::Failure& failure);
 
  private:
-  struct ByDeadline {
+  struct ByTime {
     bool operator()(const LiveCall& a, const LiveCall& b) const noexcept {
-      return a.deadline() < b.deadline();
+      return a.looked_at_ < b.looked_at_;
     }
   };
-  using Set = boost::intrusive::multiset<LiveCall, boost::intrusive::compare<ByDeadline>>;
+  using Set = boost::intrusive::multiset<LiveCall, boost::intrusive::compare<ByTime>>;
 
   void watch();
   /// Takes the first call off and keeps it alive; null when it is being destroyed already.

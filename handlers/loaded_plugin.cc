@@ -15,7 +15,8 @@
 namespace rp::handlers {
 namespace {
 
-constexpr std::uint32_t kAllFlags = RESTPIPE_IDEMPOTENT | RESTPIPE_BLOCKING | RESTPIPE_STREAMING;
+constexpr std::uint32_t kAllFlags =
+    RESTPIPE_IDEMPOTENT | RESTPIPE_BLOCKING | RESTPIPE_STREAMING | RESTPIPE_BODY_STREAM;
 constexpr std::size_t kMethodBytesMin = offsetof(restpipe_method, method_data) + sizeof(void*);
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {

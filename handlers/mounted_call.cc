@@ -81,6 +81,10 @@ void MountedCall::abort(pipe::Failure failure) {
   end_unanswered(std::move(failure));
 }
 
+std::string MountedCall::who_is_late() const {
+  return "the call's time ran out in its handler " + method_;
+}
+
 void MountedCall::cancel() { end_unanswered(std::nullopt); }
 
 void MountedCall::consumed(std::size_t bytes) {

@@ -26,6 +26,7 @@ class MountedCall final : public LiveCall, public pipe::CallControl, public pipe
 
   // LiveCall
   void abort(pipe::Failure failure) override;
+  std::string who_is_late() const override;
 
   // CallControl, from the caller
   void cancel() override;

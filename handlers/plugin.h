@@ -54,7 +54,10 @@ enum {
 enum {
   RESTPIPE_IDEMPOTENT = 1, /* running it twice does no harm: the node may repeat it */
   RESTPIPE_BLOCKING = 2,   /* may wait or compute for long: runs on the worker pool, not inline */
-  RESTPIPE_STREAMING = 4   /* may answer with begin(), write() and end() */
+  RESTPIPE_STREAMING = 4,  /* may answer with begin(), write() and end() */
+  RESTPIPE_BODY_STREAM = 8 /* begins at once and takes the body with read(), as it comes; others
+                              begin when the whole body is there. Since 1.1, see
+                              RESTPIPE_HOST_HAS() */
 };
 
 typedef int32_t restpipe_status;
@@ -63,7 +66,9 @@ enum {
   RESTPIPE_ANSWERED = 1,    /* the call has its answer already; nothing was done */
   RESTPIPE_GONE = 2,        /* cancelled, or its time ran out; nothing was done */
   RESTPIPE_WOULD_BLOCK = 3, /* the caller has not yet taken what was written before */
-  RESTPIPE_INVALID = 4      /* an argument or the order of calls breaks a rule; nothing was done */
+  RESTPIPE_INVALID = 4,     /* an argument or the order of calls breaks a rule; nothing was done */
+  RESTPIPE_BODY_END = 5,    /* the request's body has been read to its end */
+  RESTPIPE_BODY_BROKEN = 6  /* its end will never come: the call is gone */
 };
 
 /* One event that waits for its answer. Made by the host, counted: invoke() receives one reference,
@@ -83,13 +88,16 @@ typedef struct restpipe_invocation {
   restpipe_text query; /* raw, without '?' */
   const restpipe_header* headers;
   size_t headers_count;
-  restpipe_text content_type; /* up to the first ';'. Exactly "application/json" with a body that
-                                 is not empty: the body has been found to be JSON, depth <= 64 */
-  restpipe_text body;
+  restpipe_text content_type;   /* up to the first ';'. Exactly "application/json" with a body that
+                                   is not empty: the body has been found to be JSON, depth <= 64 */
+  restpipe_text body;           /* whole; empty in a method with RESTPIPE_BODY_STREAM */
   restpipe_text origin_node;    /* identity from the caller's certificate; empty: this node */
   restpipe_text origin_address; /* textual IP address, or "unix" */
   uint16_t origin_port;
   restpipe_text request_id; /* the id under which the logs of both nodes know this event */
+  /* Since 1.1. */
+  int64_t body_bytes;    /* the body's length; -1 when it follows in pieces and nobody said */
+  uint32_t body_follows; /* 1: the caller sent it in pieces */
 } restpipe_invocation;
 
 /* The head of an answer. */
@@ -129,7 +137,7 @@ typedef struct restpipe_method {
   restpipe_text
       noun;       /* letters, digits, '_', '-', '.', '/'; "time/utc" and "time_utc" are the same.
                      With '*' at its end it takes every noun that begins so; the longest wins */
-  uint32_t flags; /* RESTPIPE_IDEMPOTENT | RESTPIPE_BLOCKING | RESTPIPE_STREAMING */
+  uint32_t flags; /* the flags above, joined with | */
   restpipe_invoke_fn invoke;
   void* method_data; /* passed to invoke() */
 } restpipe_method;
@@ -182,7 +190,23 @@ typedef struct restpipe_host {
    * It must not block. Null takes it back, as in on_cancel. */
   void (*on_writable)(restpipe_call* call, void (*callback)(void* user), void* user);
   restpipe_status (*end)(restpipe_call* call);
+
+  /* Since 1.1: for methods with RESTPIPE_BODY_STREAM. Copies up to `size` bytes of the request's
+   * body to `buffer` and sets `*got`; waits up to wait_ms for the first of them (-1: until the call
+   * ends; never wait in a method that is not RESTPIPE_BLOCKING), then says WOULD_BLOCK. The caller
+   * sends at most 256 KiB more than has been read. BODY_END, BODY_BROKEN: as above; ANSWERED after
+   * the answer. From one thread at a time; another one may write meanwhile. */
+  restpipe_status (*read)(restpipe_call* call, char* buffer, size_t size, int64_t wait_ms,
+                          size_t* got);
+  /* Runs `callback(user)` once when read() has something to say other than WOULD_BLOCK, at once if
+   * so now. It must not block. Null takes it back, as in on_cancel. */
+  void (*on_readable)(restpipe_call* call, void (*callback)(void* user), void* user);
 } restpipe_host;
+
+/* Whether the node has the member of that name, and it may be called: RESTPIPE_HOST_HAS(host,
+ * on_readable). Needed for members that are marked with a version after 1.0. */
+#define RESTPIPE_HOST_HAS(host, member) \
+  ((host)->size >= offsetof(restpipe_host, member) + sizeof((host)->member))
 
 /* What the plugin offers, filled in by restpipe_plugin_init. The host sets `size` and zeroes the
  * rest; functions that stay null are not called. All but invoke() run one at a time, in the order

@@ -33,6 +33,10 @@ restpipe_call::restpipe_call(rp::handlers::Responder r) : responder(std::move(r)
   invocation.origin_address = to_text(asked.origin.address);
   invocation.origin_port = asked.origin.port;
   invocation.request_id = to_text(asked.event.request_id);
+  invocation.body_follows = asked.event.body_follows ? 1 : 0;
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  invocation.body_bytes =
+      asked.body_bytes ? static_cast<std::int64_t>(std::min(*asked.body_bytes, kMost)) : -1;
 }
 
 void restpipe_call::on_cancel(void (*callback)(void*), void* user) {
@@ -63,6 +67,10 @@ restpipe_status to_status(Answer answer) noexcept {
       return RESTPIPE_GONE;
     case Answer::would_block:
       return RESTPIPE_WOULD_BLOCK;
+    case Answer::body_ended:
+      return RESTPIPE_BODY_END;
+    case Answer::body_broken:
+      return RESTPIPE_BODY_BROKEN;
     case Answer::invalid:
       break;
   }
@@ -156,6 +164,19 @@ std::chrono::milliseconds to_wait(std::int64_t wait_ms) {
   return wait_ms < 0 ? std::chrono::milliseconds::max() : std::chrono::milliseconds(wait_ms);
 }
 
+restpipe_status read_body(restpipe_call* call, char* buffer, std::size_t size, std::int64_t wait_ms,
+                          std::size_t* got) {
+  if (got == nullptr || (buffer == nullptr && size > 0)) return RESTPIPE_INVALID;
+  const auto read = call->responder.read(buffer, size, to_wait(wait_ms));
+  *got = read.bytes;
+  return to_status(read.status);
+}
+
+std::function<void()> to_callback(void (*callback)(void*), void* user) {
+  if (callback == nullptr) return {};
+  return [callback, user] { callback(user); };
+}
+
 }  // namespace
 
 void set_call_functions(restpipe_host& host) noexcept {
@@ -183,13 +204,22 @@ void set_call_functions(restpipe_host& host) noexcept {
   };
   host.on_writable = [](restpipe_call* call, void (*callback)(void*), void* user) {
     guarded([&] {
-      call->responder.on_writable(callback == nullptr ? std::function<void()>()
-                                                      : [callback, user] { callback(user); });
+      call->responder.on_writable(to_callback(callback, user));
       return RESTPIPE_OK;
     });
   };
   host.end = [](restpipe_call* call) {
     return guarded([&] { return to_status(call->responder.end()); });
+  };
+  host.read = [](restpipe_call* call, char* buffer, std::size_t size, std::int64_t wait_ms,
+                 std::size_t* got) {
+    return guarded([&] { return read_body(call, buffer, size, wait_ms, got); });
+  };
+  host.on_readable = [](restpipe_call* call, void (*callback)(void*), void* user) {
+    guarded([&] {
+      call->responder.on_readable(to_callback(callback, user));
+      return RESTPIPE_OK;
+    });
   };
 }
 

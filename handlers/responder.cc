@@ -28,6 +28,14 @@ Answer Responder::write(std::string_view piece, std::chrono::milliseconds wait) 
 
 Answer Responder::end() { return call_->end(); }
 
+BodyRead Responder::read(char* to, std::size_t size, std::chrono::milliseconds wait) {
+  return call_->read(to, size, wait);
+}
+
+void Responder::on_readable(std::function<void()> callback) {
+  call_->on_readable(std::move(callback));
+}
+
 bool Responder::is_cancelled() const noexcept { return call_->is_cancelled(); }
 
 std::stop_token Responder::stop_token() const { return call_->stop_token(); }

@@ -29,8 +29,16 @@ enum class Answer : std::uint8_t {
   ok,
   answered,     ///< the call has its answer already; nothing was done
   gone,         ///< cancelled, or its time ran out; nothing was done
-  would_block,  ///< the caller has not yet taken what was written before
+  would_block,  ///< the caller has not yet taken what was written before, or not yet sent more
   invalid,      ///< the order of calls, or a value, breaks a rule
+  body_ended,   ///< the request's body has been read to its end
+  body_broken,  ///< the end of the request's body will never come: the call is gone
+};
+
+/// What came of an attempt to read the request's body: ok with some bytes, or why there are none.
+struct BodyRead {
+  Answer status = Answer::ok;
+  std::size_t bytes = 0;
 };
 
 /// One event as its handler sees it: views into the call, valid as long as its Responder.
@@ -40,8 +48,9 @@ struct Invocation {
   std::string_view noun;    ///< as the caller wrote it, before the first "//"
   std::span<const std::string_view> args;
   const pipe::Event& event;  ///< query, content type, headers, request id, deadline
-  const std::string& body;
+  const std::string& body;   ///< whole; empty in a method that reads it (Flags::body_stream)
   const pipe::Origin& origin;
+  std::optional<std::uint64_t> body_bytes = std::nullopt;  ///< the body's length, where it is known
 };
 
 /// The duty to answer one call, held by exactly one owner.
@@ -79,6 +88,15 @@ class Responder final {
   /// part of the piece written.
   Answer write(std::string_view piece, std::chrono::milliseconds wait = {});
   Answer end();
+
+  /// Copies what there is of the request's body, `size` bytes at most; waits up to `wait` for the
+  /// first of them (never wait on an I/O thread), then says would_block. Needs Flags::body_stream.
+  /// From one thread at a time, which may be another one than that which answers.
+  BodyRead read(char* to, std::size_t size, std::chrono::milliseconds wait = {});
+
+  /// Runs `callback` once, on whatever thread, when read() has something to say; at once if so
+  /// already. Null takes it back and waits for one that runs on another thread.
+  void on_readable(std::function<void()> callback);
 
   /// True once nobody waits any more: cancelled, or past the deadline.
   bool is_cancelled() const noexcept;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <restpipe/plugin.h>
+#include <restpipe/sdk/body.hpp>
 #include <restpipe/sdk/call.hpp>
 #include <restpipe/sdk/type_name.hpp>
 
@@ -29,8 +30,8 @@ class TypeError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-/// Promises and needs of a method, joined with '|'. Streaming is set for methods that take a
-/// Stream.
+/// Promises and needs of a method, joined with '|'. Streaming and reading of the body are set
+/// for methods that take a Stream or a Body.
 constexpr std::uint32_t idempotent = RESTPIPE_IDEMPOTENT;
 constexpr std::uint32_t blocking = RESTPIPE_BLOCKING;
 
@@ -98,7 +99,8 @@ struct Parameter<Request> {
   static Request take(Source& source) { return source.request; }
 };
 template <class Later>
-requires(std::same_as<Later, Responder> || std::same_as<Later, Stream>) struct Parameter<Later> {
+requires(std::same_as<Later, Responder> || std::same_as<Later, Stream> ||
+         std::same_as<Later, Body>) struct Parameter<Later> {
   static constexpr std::size_t args_min = 0;
   static constexpr std::size_t args_max = 0;
   static Later take(Source& source) { return Later(source.call); }
@@ -170,8 +172,8 @@ class Methods {
   /// `name` is verb, underscore, noun: "get_time_utc"; it answers GET time/utc and GET time_utc. A
   /// '*' at its end takes every noun that begins so.
   ///
-  /// The method's parameters: `const Request&` or `Responder` or `Stream` where wanted; then one
-  /// per URL argument, a std::string, std::string_view (valid during the call) or a number;
+  /// The method's parameters: `const Request&`, `Responder`, `Stream` or `Body` where wanted; then
+  /// one per URL argument, a std::string, std::string_view (valid during the call) or a number;
   /// std::optional for those that may be missing; Rest for all others.
   template <class Result, class Class, class... A>
   void add(std::string_view name, Result (Class::*method)(A...), std::uint32_t flags = 0) {
@@ -186,6 +188,13 @@ class Methods {
   template <class Method, class Result, class... A>
   void add_any(std::string_view name, Method method, std::uint32_t flags) {
     if ((std::same_as<std::remove_cvref_t<A>, Stream> || ... || false)) flags |= RESTPIPE_STREAMING;
+    if constexpr ((std::same_as<std::remove_cvref_t<A>, Body> || ... || false)) {
+      if (!RESTPIPE_HOST_HAS(host_, on_readable)) {
+        throw std::invalid_argument("the method '" + std::string(name) +
+                                    "' reads its body in pieces, which this node cannot");
+      }
+      flags |= RESTPIPE_BODY_STREAM;
+    }
     entries_.push_back({host_, [&self = self_, method](detail::CallRef& call) {
                           detail::run<T, Method, Result, A...>(self, method, call);
                         }});

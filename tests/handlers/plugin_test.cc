@@ -83,6 +83,39 @@ TEST_F(SdkTest, StreamsWithoutEverWaiting) {
   EXPECT_FALSE(asked->failure());
 }
 
+TEST_F(SdkTest, ReadsABodyThatFollows) {
+  const auto put = [this](std::string noun, std::optional<std::uint64_t> bytes = std::nullopt) {
+    auto event = make_event("put", std::move(noun));
+    event.body_follows = true;
+    event.body_bytes = bytes;
+    return ask(dispatcher_, std::move(event));
+  };
+  for (const char* noun : {"count", "gulp"}) {
+    const auto asked = put(noun);
+    std::size_t sent = 0;
+    for (; sent < 1'000'000; sent += 50'000) {
+      if (sent >= 200'000) {
+        ASSERT_TRUE(asked->wait_body_consumed(sent - 200'000)) << noun;
+      }
+      asked.control->body_data(std::string(50'000, 'x'));
+    }
+    asked.control->body_end();
+    ASSERT_TRUE(asked->wait_done()) << noun;
+    EXPECT_EQ(asked->body(), "1000000") << noun;
+  }
+  EXPECT_EQ(put("length")->body(), "unknown");
+  EXPECT_EQ(put("length", 7)->body(), "7");
+  EXPECT_EQ(send("put", "length", "text/plain", "abc")->body(), "3");
+}
+
+TEST_F(SdkTest, ABodyThatBreaksOffEndsItsHandler) {
+  auto event = make_event("put", "count");
+  event.body_follows = true;
+  const auto asked = ask(dispatcher_, std::move(event));
+  asked.control->cancel();
+  EXPECT_EQ(dispatcher_.stop(kPatience), 0U) << "the handler left its read()";
+}
+
 TEST_F(SdkTest, AThrowingCallbackIsOnlyLogged) {
   plugins_->idle({}, 0s);
   EXPECT_EQ(get("const")->body(), "1");

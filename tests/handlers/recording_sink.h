@@ -56,6 +56,10 @@ class RecordingSink final : public pipe::ReplySink {
     });
   }
 
+  void body_consumed(std::size_t bytes) override {
+    record([&] { body_consumed_ += bytes; });
+  }
+
   /// Waits for a condition on the fields below; false when patience runs out.
   bool wait(const std::function<bool()>& condition) {
     std::unique_lock lock(mutex_);
@@ -67,7 +71,11 @@ class RecordingSink final : public pipe::ReplySink {
   bool wait_bytes(std::size_t bytes) {
     return wait([this, bytes] { return body_.size() >= bytes; });
   }
+  bool wait_body_consumed(std::size_t bytes) {
+    return wait([this, bytes] { return body_consumed_ >= bytes; });
+  }
 
+  std::size_t body_consumed_bytes() const { return locked(body_consumed_); }
   bool done() const { return locked(done_); }
   bool begun() const { return locked(begun_); }
   std::string body() const { return locked(body_); }
@@ -102,6 +110,7 @@ class RecordingSink final : public pipe::ReplySink {
   pipe::ReplyHead head_;
   std::string body_;
   std::size_t pieces_ = 0;
+  std::size_t body_consumed_ = 0;
   std::optional<pipe::Failure> failure_;
 };
 

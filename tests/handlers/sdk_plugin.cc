@@ -67,6 +67,35 @@ class Worker {
   std::thread thread_;
 };
 
+/// Reads a body without ever waiting, and answers with its length.
+class Gulp {
+ public:
+  Gulp(rp::Body body, rp::Responder responder)
+      : body_(std::move(body)), responder_(std::move(responder)) {
+    body_.on_readable([this] { read(); });
+    read();
+  }
+
+ private:
+  void read() {
+    try {
+      char buffer[1000];
+      for (;;) {
+        const auto got = body_.try_read(buffer, sizeof buffer);
+        if (!got) return;
+        if (*got == 0) break;
+        total_ += *got;
+      }
+      responder_.reply(total_);
+    } catch (const rp::Cancelled&) {  // needs no answer
+    }
+  }
+
+  rp::Body body_;
+  rp::Responder responder_;
+  std::size_t total_ = 0;
+};
+
 /// Sends pieces without ever waiting: goes on when it is told that there is room.
 class Pump {
  public:
@@ -154,9 +183,26 @@ class Sdk {
     pumps_.push_back(std::make_unique<Pump>(std::move(stream), pieces));
   }
 
+  std::size_t put_count(rp::Body body) {
+    std::string buffer(10'000, '\0');
+    std::size_t total = 0;
+    while (const auto got = body.read(buffer.data(), buffer.size())) total += got;
+    return total;
+  }
+  std::string put_length(rp::Body body, const rp::Request& request) {
+    const auto length = body.bytes() ? std::to_string(*body.bytes()) : "unknown";
+    return length + std::string(request.body());
+  }
+  void put_gulp(rp::Body body, rp::Responder responder) {
+    gulp_ = std::make_unique<Gulp>(std::move(body), std::move(responder));
+  }
+
   void idle(rp::UnixSeconds, double) { throw std::runtime_error("callbacks may fail"); }
 
   static void methods(rp::Methods<Sdk>& m) {
+    m.add("put_count", &Sdk::put_count, rp::blocking);
+    m.add("put_length", &Sdk::put_length);
+    m.add("put_gulp", &Sdk::put_gulp);
     m.add("get_role", &Sdk::get_role);
     m.add("get_node", &Sdk::get_node);
     m.add("get_typed", &Sdk::get_typed);
@@ -188,6 +234,7 @@ class Sdk {
   rp::Host host_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Pump>> pumps_;  // guarded by mutex_
+  std::unique_ptr<Gulp> gulp_;
   Worker worker_;
 };
 

@@ -72,6 +72,7 @@ class FakeCall final : public LiveCall {
  public:
   explicit FakeCall(pipe::Clock::time_point deadline) : LiveCall(deadline) {}
   void abort(pipe::Failure failure) override { ended_ = failure.code; }
+  std::string who_is_late() const override { return "the test"; }
 
   std::optional<pipe::Errc> ended_;
 };
