@@ -1,5 +1,6 @@
 #include "handlers/exec/exec_target.h"
 
+#include <csignal>
 #include <utility>
 
 #include "handlers/exec/exec_call.h"
@@ -9,6 +10,9 @@ namespace rp::handlers {
 
 ExecTarget::ExecTarget(ExecOptions options, Threads& threads)
     : shared_(std::make_shared<Shared>(std::move(options), threads)) {
+  // Whoever started this process may have left SIGCHLD ignored; the kernel then forgets how
+  // children ended.
+  std::signal(SIGCHLD, SIG_DFL);  // NOLINT(bugprone-unused-return-value): SIGCHLD always exists
   for (const auto& directory : shared_->options.directories) check_method_directory(directory);
 }
 
