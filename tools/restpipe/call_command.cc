@@ -147,7 +147,10 @@ class Answer {
   }
 
  private:
-  bool is_reply() const { return head_.status >= 200 && head_.status < 300; }
+  /// A handler has answered: files and proxied applications do so with any status.
+  bool is_reply() const {
+    return head_.header("X-Event-Return-Code") || (head_.status >= 200 && head_.status < 300);
+  }
 
   std::string detail_of_problem() const {
     boost::system::error_code ec;
