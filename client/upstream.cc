@@ -64,6 +64,17 @@ Upstream::Upstream(node::Runtime& runtime)
                std::random_device{}()),
       pause_(std::in_place, thread_.context()) {
   runtime_.health().set(node::Health::kNoPipe, true);
+  export_metrics();
+}
+
+void Upstream::export_metrics() {
+  node::Registry& metrics = runtime_.metrics();
+  exported_.push_back(metrics.callback("restpipe_sessions_detached",
+                                       "Sessions that wait for a connection to go on with.", {},
+                                       [this] { return detached_ ? 1.0 : 0.0; }));
+  exported_.push_back(metrics.callback("restpipe_pipe_resumes_total",
+                                       "Connections that went on with a session.", {},
+                                       [this] { return static_cast<double>(resumes_.load()); }));
 }
 
 void Upstream::start() {
@@ -83,7 +94,8 @@ asio::awaitable<void> Upstream::run() {
     co_await connect_once();
     if (leaving_) break;
     if (pipe::Clock::now() - started_at >= kHealthyAfter) backoff_.reset();
-    pause_->expires_after(std::max(backoff_.next(), stay_away_));
+    last_pause_ = std::max(backoff_.next(), stay_away_);
+    pause_->expires_after(last_pause_);
     error_code ignored;
     co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
@@ -225,8 +237,6 @@ void Upstream::attempt_failed(const node::HostPort& server, const std::string& r
 
 void Upstream::link_lost(error_code why) {
   lost_at_ = pipe::Clock::now();
-  // A session that went on over this link proves that the way and the server are good.
-  if (pipe_->has_heard_from_peer() && !pipe_->is_over()) backoff_.reset();
   if (opened_) {
     set_target(nullptr);
     runtime_.health().set(node::Health::kNoPipe, true);
@@ -234,8 +244,14 @@ void Upstream::link_lost(error_code why) {
     log(LogLevel::warning, "client", "Pipe is down", {{"reason", why.message()}});
   }
   const bool kept = !ticket_.session_id.empty() && !pipe_->is_over();
-  if (kept) node::tell_detached(runtime_.feed(), pipe_->peer(), why);
-  if (!kept) end_session(why);
+  detached_ = kept;
+  if (kept) {
+    node::tell_detached(runtime_.feed(), pipe_->peer(), why);
+    // Calls wait for the next link. One that lived longer than the wait before it was worth it.
+    if (opened_ && lost_at_ - opened_at_ >= last_pause_) backoff_.reset();
+  } else {
+    end_session(why);
+  }
   // An orderly end is no error, as in the reference.
   if (leaving_ || server_leaves_) return;
   runtime_.instruments().pipe_broken();
@@ -244,6 +260,7 @@ void Upstream::link_lost(error_code why) {
 }
 
 void Upstream::end_session(error_code why) {
+  detached_ = false;
   if (!pipe_) return;
   const auto ended = std::move(pipe_);
   ticket_ = {};
@@ -262,6 +279,9 @@ bool Upstream::pipe_peer_gone(pipe::Pipe&) { return dialled_ == asio::error::con
 
 void Upstream::pipe_opened(pipe::Pipe& pipe) {
   opened_ = true;
+  opened_at_ = pipe::Clock::now();
+  detached_ = false;
+  if (pipe.resumes() > 0) ++resumes_;
   log(LogLevel::info, "client", pipe.resumes() > 0 ? "Pipe is up again" : "Pipe is up",
       {{"peer", pipe.peer().node},
        {"address", pipe.peer().address},

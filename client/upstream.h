@@ -73,6 +73,7 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   void set_target(std::shared_ptr<pipe::EventTarget> target);
   std::shared_ptr<pipe::EventTarget> target() const;
   bool wait_until_ended(pipe::Clock::time_point deadline);
+  void export_metrics();
 
   void pipe_opened(pipe::Pipe& pipe) override;
   void pipe_draining(pipe::Pipe& pipe, const pipe::Failure& reason) override;
@@ -86,20 +87,25 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   pipe::Backoff backoff_;
   std::optional<boost::asio::steady_timer> pause_;  // between attempts; until release()
   // Touched on the thread only:
-  pipe::Handshake* handshake_ = nullptr;  // the one that is under way
-  std::unique_ptr<pipe::Pipe> pipe_;      // the session, with or without a link
-  ResumeTicket ticket_;                   // for the pipe's next link
-  std::optional<node::HostPort> home_;    // the address behind which the pipe's session is
-  pipe::Clock::time_point lost_at_;       // when the pipe lost its last link
-  pipe::error_code dialled_;              // how the last attempt to connect ended
-  bool opened_ = false;                   // the present link carries the session
-  handlers::PluginSet::Peer peer_;        // the server of the last pipe, as plugins know it
+  pipe::Handshake* handshake_ = nullptr;     // the one that is under way
+  std::unique_ptr<pipe::Pipe> pipe_;         // the session, with or without a link
+  ResumeTicket ticket_;                      // for the pipe's next link
+  std::optional<node::HostPort> home_;       // the address behind which the pipe's session is
+  std::chrono::milliseconds last_pause_{0};  // before the last attempts
+  pipe::Clock::time_point opened_at_;        // when the pipe got its last link
+  pipe::Clock::time_point lost_at_;          // when the pipe lost its last link
+  pipe::error_code dialled_;                 // how the last attempt to connect ended
+  bool opened_ = false;                      // the present link carries the session
+  handlers::PluginSet::Peer peer_;           // the server of the last pipe, as plugins know it
   pipe::Clock::time_point attempt_at_;
   bool server_leaves_ = false;              // it said so: the end of its pipe is no error
   std::chrono::milliseconds stay_away_{0};  // as the last server asked
   std::uint64_t failures_ = 0;              // since the last success
   std::optional<std::chrono::system_clock::time_point> first_failure_;
   std::atomic<bool> leaving_{false};
+  std::atomic<std::uint64_t> resumes_{0};
+  std::atomic<bool> detached_{false};  // there is a session, and no link
+  std::vector<node::Registry::Callback> exported_;
 
   mutable std::mutex mutex_;                   // guards the rest
   std::shared_ptr<pipe::EventTarget> target_;  // null while there is no pipe

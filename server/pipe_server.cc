@@ -341,7 +341,7 @@ void PipeServer::export_metrics() {
   show("restpipe_pipes", "Clients that are connected.", [this] { return registry_.size(); });
   show("restpipe_sessions", "Sessions of clients, with and without a connection.",
        [this] { return store_.size(); });
-  show("restpipe_sessions_detached", "Sessions whose client is away and may come back.",
+  show("restpipe_sessions_detached", "Sessions that wait for a connection to go on with.",
        [this] { return store_.detached_count(); });
   show("restpipe_pipe_resumes_total", "Connections that went on with a session.",
        [this] { return store_.resumes(); });

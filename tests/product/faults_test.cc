@@ -195,6 +195,15 @@ class SlowCalls {
   CurlRun to_client_;
 };
 
+TEST_F(FaultsTest, CallsThatSayNothingForLongOutliveManyCuts) {
+  start();
+  SlowCalls calls(C("/server"), S("/client/alpha"));
+  EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
+  wire_->cut_at_random(std::random_device{}(), 100ms, 1000ms);
+  calls.expect_answers();
+  EXPECT_GE(wire_->cuts(), 3);
+}
+
 TEST_F(FaultsTest, AHalfOpenLinkIsLeftAndItsCallsGoOn) {
   start(kQuickHeartbeats);
   SlowCalls calls(C("/server"), S("/client/alpha"));
@@ -227,6 +236,11 @@ TEST_F(FaultsTest, AClientThatComesFromAnotherAddressGoesOn) {
   wire_->cut(FaultProxy::Cut::reset);
   calls.expect_answers();
   expect_time(curl({S("/client/127.0.0.3/time")}), "time_from_client");
+  for (const auto& url : {C("/metrics"), S("/metrics")}) {
+    const auto metrics = curl({url}).body;
+    EXPECT_TRUE(contains(metrics, "\nrestpipe_pipe_resumes_total 1\n")) << metrics;
+    EXPECT_TRUE(contains(metrics, "\nrestpipe_sessions_detached 0\n")) << metrics;
+  }
   EXPECT_TRUE(contains(curl({C("/server/origin")}).body, "\"127.0.0.3\""));
 }
 
