@@ -24,22 +24,28 @@ class ClientNode final : public node::NodeEnd {
       : runtime_(runtime), upstream_(runtime), observed_(upstream_, runtime.instruments()) {}
 
   void add_routes(rest::Router& router) override {
-    router.prefix("/server/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
-      auto address = rest::parse_event_address(exchange->request().path());
-      if (!address) {
-        exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
-        return;
-      }
-      runtime_.gateway().serve(exchange, std::move(*address), observed_);
-    });
-    router.prefix("/client/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
-      auto address = rest::parse_event_address(exchange->request().path());
-      if (!address) {
-        exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
-        return;
-      }
-      serve_client(exchange, std::move(*address));
-    });
+    router.prefix(
+        "/server/", {},
+        [this](std::shared_ptr<rest::Exchange> exchange) {
+          auto address = rest::parse_event_address(exchange->request().path());
+          if (!address) {
+            exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
+            return;
+          }
+          runtime_.gateway().serve(exchange, std::move(*address), observed_);
+        },
+        rest::Router::Body::streamed);
+    router.prefix(
+        "/client/", {},
+        [this](std::shared_ptr<rest::Exchange> exchange) {
+          auto address = rest::parse_event_address(exchange->request().path());
+          if (!address) {
+            exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
+            return;
+          }
+          serve_client(exchange, std::move(*address));
+        },
+        rest::Router::Body::streamed);
   }
 
   void list_nodes(std::function<void(boost::json::array)> done) override {

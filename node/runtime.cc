@@ -61,7 +61,9 @@ Runtime::Runtime(const Config& config)
       policy_(config_, metrics_),
       name_(config_.name.empty() ? identity_.name() : config_.name),
       dispatch_observer_(instruments_),
-      dispatcher_({.workers = config_.worker_threads, .queued_max = config_.worker_queue_max},
+      dispatcher_({.workers = config_.worker_threads,
+                   .queued_max = config_.worker_queue_max,
+                   .body_bytes_max = config_.body_bytes_max},
                   &dispatch_observer_),
       plugins_(handler_role(config_.role), name_, dispatcher_),
       logged_handlers_(dispatcher_),
@@ -154,12 +156,13 @@ int Runtime::run(NodeEnd& end) {
   Signals signals(main_.get_executor(),
                   {.drain = [&] { draining = std::jthread([this, &end] { drain(end); }); },
                    .reload = [this, &end] { reload(end); }});
-  rest::Router router;
-  add_common_routes(router, end);
-  end.add_routes(router);
+  const auto router = std::make_shared<rest::Router>();
+  add_common_routes(*router, end);
+  end.add_routes(*router);
+  rest::ServerOptions options = rest_options();
+  options.streams_body = [router](const rest::Request& r) { return router->streams_body(r); };
   rest_ = std::make_unique<rest::Server>(
-      rest_options(),
-      [router = std::move(router)](std::shared_ptr<rest::Exchange> e) { router(e); });
+      std::move(options), [router](const std::shared_ptr<rest::Exchange>& e) { (*router)(e); });
 
   const std::string ready = end.start();
   std::string endpoints;

@@ -27,13 +27,13 @@ std::size_t ChunkDecoder::feed(std::string_view bytes, std::string& body) {
       chunk_left_ -= take;
       if (chunk_left_ == 0) state_ = State::data_cr;
     } else {
-      take_byte(bytes[at++], body);
+      take_byte(bytes[at++]);
     }
   }
   return at;
 }
 
-void ChunkDecoder::take_byte(char c, const std::string& body) {
+void ChunkDecoder::take_byte(char c) {
   switch (state_) {
     case State::size_first:
     case State::size_more:
@@ -41,7 +41,7 @@ void ChunkDecoder::take_byte(char c, const std::string& body) {
       return take_size_byte(c);
     case State::size_lf:
       if (c != '\n') return refuse(400, "bad_chunk", "a chunk size line does not end with CRLF");
-      return begin_data(body);
+      return begin_data();
     case State::data_cr:
       if (c != '\r') return refuse(400, "bad_chunk", "a chunk is longer than its size says");
       state_ = State::data_lf;
@@ -93,14 +93,15 @@ void ChunkDecoder::take_size_byte(char c) {
   }
 }
 
-void ChunkDecoder::begin_data(const std::string& body) {
+void ChunkDecoder::begin_data() {
   if (chunk_left_ == 0) {
     state_ = State::trailer;
     return;
   }
-  if (chunk_left_ > limits_->body_bytes_max || body.size() > limits_->body_bytes_max - chunk_left_)
+  if (chunk_left_ > body_bytes_max_ - body_bytes_)
     return refuse(413, "body_too_large",
-                  "the body exceeds " + std::to_string(limits_->body_bytes_max) + " bytes");
+                  "the body exceeds " + std::to_string(body_bytes_max_) + " bytes");
+  body_bytes_ += chunk_left_;
   state_ = State::data;
 }
 

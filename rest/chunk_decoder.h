@@ -15,7 +15,8 @@ namespace rp::rest {
 /// trailers are checked, counted against Limits::trailer_bytes_max and dropped.
 class ChunkDecoder {
  public:
-  explicit ChunkDecoder(const Limits& limits) : limits_(&limits) {}
+  ChunkDecoder(const Limits& limits, std::uint64_t body_bytes_max)
+      : limits_(&limits), body_bytes_max_(body_bytes_max) {}
 
   /// Appends decoded bytes to `body`; stops after the body's last byte, at a refusal or at the end
   /// of `bytes`. Returns how many bytes were used.
@@ -39,13 +40,15 @@ class ChunkDecoder {
   };
 
   void refuse(int status, std::string_view code, std::string detail);
-  void take_byte(char c, const std::string& body);
+  void take_byte(char c);
   void take_size_byte(char c);
-  void begin_data(const std::string& body);
+  void begin_data();
   void end_trailer_line();
   void count_trailer_byte();
 
   const Limits* limits_;  // outlives the decoder
+  std::uint64_t body_bytes_max_;
+  std::uint64_t body_bytes_ = 0;  ///< promised by the chunk sizes so far
   State state_ = State::size_first;
   std::uint64_t chunk_left_ = 0;   ///< bytes of the current chunk's data still to come
   std::size_t trailer_bytes_ = 0;  ///< extensions and trailers so far

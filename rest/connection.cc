@@ -18,13 +18,9 @@ constexpr std::size_t kRoundBytesMax = 256 * 1024;
 // Answers queued for a pipelining client that does not read; then its next request waits.
 constexpr std::size_t kQueuedAnswersMax = 64 * 1024;
 
-// After the last answer the client gets this long to read it and close, and may still send this
-// much, before the descriptor closes; closing at once could make the kernel drop the answer.
-constexpr std::chrono::seconds kLingerTime{2};
+// After the last answer the client may still send this much before the descriptor closes; closing
+// at once could make the kernel drop the answer.
 constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
-
-// A connection that was accepted just before a drain may have a request on its way for this long.
-constexpr std::chrono::milliseconds kDrainIdleTime{500};
 
 std::optional<std::uint64_t> content_length_of(const ResponseHead& head) {
   for (const ResponseHeader& header : head.headers) {
@@ -47,7 +43,7 @@ Connection::Connection(TransportPort& port, int fd, std::uint64_t id, Arrival ar
       id_(id),
       remote_(std::move(arrival.remote)),
       local_address_(std::move(arrival.local_address)),
-      gate_(port.limits),
+      gate_(port.limits, port.streams_body),
       phase_since_(port.now) {}
 
 Connection::~Connection() { release_body(); }
@@ -78,12 +74,21 @@ Connection::Reading Connection::drop(std::string_view bytes) {
 }
 
 void Connection::work_on(std::string_view& input) {
-  while (phase_ == Phase::open && !busy() && outbound_.size() <= kQueuedAnswersMax) {
+  while (phase_ == Phase::open && outbound_.size() <= kQueuedAnswersMax) {
+    if (uploading_) {
+      if (!work_on_upload(input)) return;
+      continue;
+    }
+    if (busy()) return;
     const bool fresh = gate_.between_requests();
     const auto progress = gate_.feed(input);
     if (fresh) phase_since_ = port_.now;
     switch (progress) {
       case Gate::Progress::need_more:
+        if (gate_.reading_body() && is_long_body()) {
+          if (!begin_upload()) return;
+          break;
+        }
         if (gate_.reading_body()) account_body();
         return;
       case Gate::Progress::head:
@@ -132,22 +137,31 @@ void Connection::release_body() {
 
 bool Connection::on_complete() {
   if (!account_body()) return false;
-  request_ = gate_.take_request();
-  request_.remote_ = remote_;
-  head_request_ = request_.method() == "HEAD";
-  keep_alive_ = request_.keep_alive();
-  minor_version_ = request_.minor_version();
-  head_sent_ = false;
+  set_request(gate_.take_request());
   if (port_.pass(*this, request_)) return true;
   answer_problem(internal_error("the HTTP parser refused a request that the gate let through"),
                  nullptr);
   return false;
 }
 
+void Connection::set_request(Request request) {
+  request_ = std::move(request);
+  request_.remote_ = remote_;
+  head_request_ = request_.method() == "HEAD";
+  keep_alive_ = request_.keep_alive();
+  minor_version_ = request_.minor_version();
+  head_sent_ = false;
+}
+
 void Connection::dispatch() {
   port_.stats.requests.fetch_add(1, std::memory_order_relaxed);
   port_.stats.requests_in_flight.fetch_add(1, std::memory_order_relaxed);
   auto exchange = std::make_shared<Exchange>(std::move(request_), port_.mailbox, fd_, id_);
+  if (uploading_) {
+    const Framing& framing = gate_.framing();
+    exchange->let_body_follow(framing.chunked ? std::nullopt
+                                              : std::optional(framing.content_length));
+  }
   current_ = exchange;
   current_raw_ = exchange.get();
   try {
@@ -171,6 +185,7 @@ void Connection::work_on_pending() {
     if (pending_at_ > pending_.size() / 2) pending_.erase(0, std::exchange(pending_at_, 0));
   }
   if (input_ended_ && !busy()) return finish();
+  if (input_ended_ && uploading_ && !has_pending()) return close_now();
   if (reading_paused_ && pending_.size() - pending_at_ <= port_.limits.pipelined_bytes_max) {
     reading_paused_ = false;
     port_.read_soon(*this);
@@ -180,6 +195,8 @@ void Connection::work_on_pending() {
 bool Connection::on_end_of_input(bool fully) {
   if (phase_ == Phase::lingering || phase_ == Phase::closing || fully) return false;
   if (!busy() && outbound_.empty()) return false;
+  if (uploading_ && reading_paused_) return true;  // what is in the socket is yet to be read
+  if (uploading_ && !has_pending()) return false;  // the rest of the body will not come
   if (!std::exchange(input_ended_, true)) {
     input_ended_at_ = port_.now;
     // A Unix socket tells a client that is gone from one that half-closed; only TCP needs a guess.
@@ -201,6 +218,8 @@ void Connection::deliver(Exchange& exchange) {
     end_stream(exchange);
   } else if (outbox.aborted) {
     break_off();
+  } else if (uploading_) {
+    work_on_pending();  // its handler has room for more of the body
   }
 }
 
@@ -211,7 +230,9 @@ void Connection::on_orphan() {
 }
 
 /// False when the answer in progress is the connection's last, whatever the client wishes.
-bool Connection::may_go_on() const { return !port_.draining && (!input_ended_ || has_pending()); }
+bool Connection::may_go_on() const {
+  return !port_.draining && !uploading_ && (!input_ended_ || has_pending());
+}
 
 void Connection::write_response(Response response) {
   keep_alive_ = keep_alive_ && may_go_on();
@@ -288,6 +309,7 @@ void Connection::finish_answer() {
   port_.stats.requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
   release_body();
   phase_since_ = port_.now;
+  if (std::exchange(uploading_, false)) keep_alive_ = false;  // nobody wants the rest of the body
   if (!keep_alive_) return finish();
   port_.flush_soon(*this);
   work_on_pending();
@@ -321,6 +343,9 @@ void Connection::finish() {
 
 void Connection::flush() {
   if (phase_ == Phase::closing) return;
+  if (uploading_) {
+    if (const auto exchange = current_.lock()) hand_over_body(*exchange);
+  }
   const auto before = outbound_.sent();
   const auto outcome = outbound_.flush(fd_);
   const bool progress = outbound_.sent() != before;
@@ -384,46 +409,6 @@ void Connection::on_closed() {
     if (const auto exchange = mark.exchange.lock()) exchange->notify_disconnect();
   }
   marks_.clear();
-}
-
-// ------------------------------------------------------------------------------------ deadlines
-
-void Connection::begin_drain() {
-  const bool idle = phase_ == Phase::open && !busy() && gate_.between_requests() && !has_pending();
-  if (idle && outbound_.empty()) close_now();
-}
-
-void Connection::sweep() {
-  const auto& limits = port_.limits;
-  const auto waited = port_.now - phase_since_;
-  const auto refuse = [&](std::string detail) {
-    port_.stats.requests_timed_out.fetch_add(1, std::memory_order_relaxed);
-    answer_problem(problem_for(Refusal{408, "request_timeout", std::move(detail)}), nullptr);
-  };
-  if (phase_ == Phase::lingering && waited > kLingerTime) return close_now();
-  if (stalled_since_ && port_.now - *stalled_since_ > limits.write_timeout) {
-    port_.stats.readers_cut.fetch_add(1, std::memory_order_relaxed);
-    reset_on_close_ = true;
-    return close_now();
-  }
-  if (phase_ != Phase::open) return;
-  if (busy()) {
-    const bool left = input_ended_ && !local_address_.empty() &&
-                      port_.now - input_ended_at_ >= limits.half_close_grace;
-    if (left) close_now();
-    return;
-  }
-  if (gate_.reading_head()) {
-    if (waited > limits.head_timeout) refuse("the request's headers took too long to arrive");
-  } else if (gate_.reading_body()) {
-    const std::chrono::milliseconds earned(
-        gate_.body_bytes() * 1000 / std::max<std::size_t>(1, limits.body_bytes_per_second_min));
-    if (waited > limits.body_grace + earned) refuse("the request's body arrives too slowly");
-  } else if (outbound_.empty()) {
-    const auto most =
-        port_.draining ? std::min(limits.idle_timeout, kDrainIdleTime) : limits.idle_timeout;
-    if (waited > most) finish();
-  }
 }
 
 void Connection::count_response(int status) {

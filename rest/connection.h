@@ -27,10 +27,12 @@ class Connection;
 class TransportPort {
  public:
   TransportPort(const Limits& its_limits, const Guard& its_guard, const Handler& its_handler,
-                Stats& its_stats, std::shared_ptr<Mailbox> its_mailbox)
+                const Gate::Streams& its_streams_body, Stats& its_stats,
+                std::shared_ptr<Mailbox> its_mailbox)
       : limits(its_limits),
         guard(its_guard),
         handler(its_handler),
+        streams_body(its_streams_body),
         stats(its_stats),
         mailbox(std::move(its_mailbox)) {}
   virtual ~TransportPort() = default;
@@ -38,6 +40,7 @@ class TransportPort {
   const Limits& limits;
   const Guard& guard;
   const Handler& handler;
+  const Gate::Streams& streams_body;
   Stats& stats;
   const std::shared_ptr<Mailbox> mailbox;
   DateLine date;
@@ -123,7 +126,17 @@ class Connection {
   void work_on(std::string_view& input);
   bool on_head(std::string_view rest);
   bool on_complete();
+  void set_request(Request request);
   void work_on_pending();
+
+  // A body that follows its request (connection_upload.cc).
+  bool is_long_body() const;
+  bool begin_upload();
+  bool work_on_upload(std::string_view& input);
+  void hand_over_body(Exchange& exchange);
+  void break_upload(const Problem& problem);
+  void sweep_upload();
+
   bool account_body();
   void release_body();
   Reading keep_for_later(std::string_view bytes);
@@ -163,6 +176,10 @@ class Connection {
   bool input_ended_ = false;
   bool writable_watched_ = false;
   bool reset_on_close_ = false;
+
+  bool uploading_ = false;                ///< the body of the request in flight is still coming
+  bool upload_waits_for_us_ = false;      ///< its handler has enough for now
+  pipe::Clock::time_point upload_since_;  ///< when something of it came last
 
   // The answer in progress.
   bool head_request_ = false;

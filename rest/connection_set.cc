@@ -28,7 +28,7 @@ int make_timer() {
 }  // namespace
 
 ConnectionSet::ConnectionSet(Shared& shared)
-    : TransportPort(shared.limits, shared.guard, shared.handler, shared.stats,
+    : TransportPort(shared.limits, shared.guard, shared.handler, shared.streams_body, shared.stats,
                     std::make_shared<Mailbox>(shared.limits.stream_bytes_max)),
       shared_(shared),
       timer_fd_(make_timer()),

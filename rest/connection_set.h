@@ -19,6 +19,7 @@ struct Shared {
   const Limits& limits;
   const Guard& guard;
   const Handler& handler;
+  const Gate::Streams& streams_body;
   Stats& stats;
   std::mutex mutex;
   std::condition_variable closed_one;  ///< with mutex: a connection has closed

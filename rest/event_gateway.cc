@@ -113,6 +113,8 @@ class HttpReply final : public pipe::ReplySink {
 
   void end() override { exchange_->end(); }
 
+  void body_consumed(std::size_t bytes) override { exchange_->body_consumed(bytes); }
+
   void fail(pipe::Failure failure) override {
     const auto problem = problem_for(failure, side_, request_id_);
     log(LogLevel::info, "rest", "a call failed",
@@ -234,9 +236,15 @@ void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress
 
   auto sink = std::make_shared<HttpReply>(exchange, address.side, event.request_id);
   pipe::Origin origin{"", request.remote().address, request.remote().port};
+  event.body_follows = exchange->body_follows();
+  event.body_bytes = exchange->body_bytes();
   auto body = exchange->take_body();
   const auto control = target.submit(std::move(event), std::move(body), std::move(origin), sink);
   sink->set_control(control);
+  if (exchange->body_follows()) {
+    exchange->on_body([control](std::string piece) { control->body_data(std::move(piece)); },
+                      [control] { control->body_end(); });
+  }
   exchange->on_flushed([control](std::size_t bytes) { control->consumed(bytes); });
   exchange->on_disconnect([control] { control->cancel(); });
 }

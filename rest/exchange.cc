@@ -1,7 +1,9 @@
 #include "rest/exchange.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "pipe/event.h"
 #include "rest/mailbox.h"
 
 namespace rp::rest {
@@ -17,6 +19,44 @@ Exchange::Exchange(Request request, std::shared_ptr<Mailbox> mailbox, int fd,
 Exchange::~Exchange() {
   const bool unanswered = state_ == State::waiting || state_ == State::streaming;
   if (unanswered && !disconnected()) mailbox_->orphan(fd_, connection_id_);
+}
+
+void Exchange::let_body_follow(std::optional<std::uint64_t> body_bytes) {
+  body_follows_ = true;
+  body_bytes_ = body_bytes;
+}
+
+void Exchange::on_body(std::function<void(std::string)> data, std::function<void()> end) {
+  on_body_data_ = std::move(data);
+  on_body_end_ = std::move(end);
+}
+
+void Exchange::give_body(std::string piece) {
+  {
+    const std::lock_guard lock(mutex_);
+    body_unconsumed_ += piece.size();
+  }
+  if (on_body_data_) on_body_data_(std::move(piece));
+}
+
+void Exchange::end_body() {
+  on_body_data_ = nullptr;
+  if (const auto end = std::exchange(on_body_end_, nullptr)) end();
+}
+
+void Exchange::body_consumed(std::size_t bytes) {
+  std::unique_lock lock(mutex_);
+  body_unconsumed_ -= std::min(bytes, body_unconsumed_);
+  // The client is read from again once half of the window is free, not for every piece.
+  const bool has_room = body_unconsumed_ <= pipe::kStreamWindowBytes / 2;
+  if (has_room && std::exchange(body_wanted_, false)) schedule(std::move(lock));
+}
+
+std::size_t Exchange::body_room() {
+  const std::lock_guard lock(mutex_);
+  const std::size_t held = std::min(body_unconsumed_, pipe::kStreamWindowBytes);
+  body_wanted_ = held == pipe::kStreamWindowBytes;
+  return pipe::kStreamWindowBytes - held;
 }
 
 void Exchange::respond(Response response) {

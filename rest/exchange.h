@@ -34,12 +34,25 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   /// Made by the server only: `mailbox` leads to the transport thread that owns connection `fd`,
   /// whose life-long number is `connection_id`.
   Exchange(Request request, std::shared_ptr<Mailbox> mailbox, int fd, std::uint64_t connection_id);
+  /// The same for a request whose body follows.
+  void let_body_follow(std::optional<std::uint64_t> body_bytes);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
   /// Constant but for take_body(), which its one consumer calls at most once.
   const Request& request() const { return request_; }
+
+  /// The request's body comes piece by piece: take_body() gives nothing.
+  bool body_follows() const { return body_follows_; }
+  /// The whole length of a body that follows, where the client said it.
+  std::optional<std::uint64_t> body_bytes() const { return body_bytes_; }
+  /// Set once, for a body that follows, before the handler returns: called on the transport thread
+  /// with each piece and after the last. A body that breaks off ends in on_disconnect().
+  void on_body(std::function<void(std::string)> data, std::function<void()> end);
+  /// `bytes` of it are out of the handler's hands. While pipe::kStreamWindowBytes are not, the
+  /// client is not read from.
+  void body_consumed(std::size_t bytes);
   std::string take_body() { return request_.take_body(); }
 
   /// A whole answer.
@@ -90,6 +103,11 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
     bool aborted = false;
   };
 
+  /// For the connection: a piece of the body, or its end; and how many bytes may still come.
+  void give_body(std::string piece);
+  void end_body();
+  std::size_t body_room();
+
   void schedule(std::unique_lock<std::mutex> lock);
   Outbox take_outbox();
   void notify_disconnect();
@@ -97,11 +115,17 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   void forget_callbacks();
 
   Request request_;
+  bool body_follows_ = false;
+  std::optional<std::uint64_t> body_bytes_;
+  std::function<void(std::string)> on_body_data_;  ///< these two on the transport thread only
+  std::function<void()> on_body_end_;
   const std::shared_ptr<Mailbox> mailbox_;
   const int fd_;
   const std::uint64_t connection_id_;
 
-  std::mutex mutex_;  ///< guards everything below
+  std::mutex mutex_;                 ///< guards everything below
+  std::size_t body_unconsumed_ = 0;  ///< of the pieces given
+  bool body_wanted_ = false;         ///< the connection waits for room
   State state_ = State::waiting;
   bool scheduled_ = false;  ///< on its way through the mailbox; cleared by take_outbox()
   Outbox outbox_;

@@ -1,6 +1,7 @@
 #include "rest/gate.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "rest/text.h"
 
@@ -18,7 +19,10 @@ constexpr std::size_t kTypicalHeadBytes = 512;
 
 }  // namespace
 
-Gate::Gate(const Limits& limits) : limits_(limits), chunks_(limits) {}
+const Gate::Streams Gate::kNone;
+
+Gate::Gate(const Limits& limits, const Streams& streams)
+    : limits_(limits), streams_(streams), chunks_(limits, 0) {}
 
 Gate::Progress Gate::feed(std::string_view& input) {
   switch (state_) {
@@ -58,15 +62,27 @@ Gate::Progress Gate::feed_head(std::string_view& input) {
     input.remove_prefix(scan_at - before);
     head.resize(scan_at);
     if (auto refusal = HeadParser(limits_).parse(request_, framing_)) return refuse(*refusal);
-    state_ = State::body;
-    chunks_ = ChunkDecoder(limits_);
-    if (!framing_.chunked)
-      request_.body_.reserve(std::min(framing_.content_length, kBodyReserveMax));
+    if (auto refusal = begin_body()) return refuse(*refusal);
     return Progress::head;
   }
   input.remove_prefix(head.size() - before);
   if (auto refusal = check_unfinished_head()) return refuse(*refusal);
   return Progress::need_more;
+}
+
+std::optional<Refusal> Gate::begin_body() {
+  state_ = State::body;
+  body_received_ = 0;
+  streams_body_ = framing_.has_body() && streams_ && streams_(request_);
+  std::uint64_t most = limits_.body_bytes_max;
+  if (streams_body_) most = limits_.streamed_body_bytes_max;
+  if (streams_body_ && most == 0) most = std::numeric_limits<std::uint64_t>::max();
+  chunks_ = ChunkDecoder(limits_, most);
+  if (framing_.chunked) return std::nullopt;
+  if (framing_.content_length > most)
+    return Refusal{413, "body_too_large", "the body exceeds " + std::to_string(most) + " bytes"};
+  request_.body_.reserve(std::min(framing_.content_length, kBodyReserveMax));
+  return std::nullopt;
 }
 
 bool Gate::skip_leading_empty_lines(std::string_view& input) {
@@ -96,9 +112,10 @@ Gate::Progress Gate::feed_body(std::string_view& input) {
     if (chunks_.refusal()) return refuse(*chunks_.refusal());
     if (!chunks_.done()) return Progress::need_more;
   } else {
-    const auto missing = static_cast<std::size_t>(framing_.content_length) - request_.body_.size();
+    const auto missing = static_cast<std::size_t>(framing_.content_length - body_received_);
     const auto taken = std::min(missing, input.size());
     request_.body_.append(input.substr(0, taken));
+    body_received_ += taken;
     input.remove_prefix(taken);
     if (taken < missing) return Progress::need_more;
   }
@@ -110,6 +127,14 @@ Gate::Progress Gate::refuse(Refusal refusal) {
   refusal_ = std::move(refusal);
   state_ = State::refused;
   return Progress::refused;
+}
+
+Request Gate::take_head() {
+  std::string body = take_body();
+  Request taken = std::move(request_);
+  request_ = Request{};
+  request_.body_ = std::move(body);
+  return taken;
 }
 
 Request Gate::take_request() {

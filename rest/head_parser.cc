@@ -217,9 +217,6 @@ std::optional<Refusal> HeadParser::check_framing() {
     return bad("both Content-Length and Transfer-Encoding are given");
   if (framing_->chunked && request_->minor_version_ == 0)
     return bad("HTTP/1.0 knows no Transfer-Encoding");
-  if (!framing_->chunked && framing_->content_length > limits_.body_bytes_max)
-    return Refusal{413, "body_too_large",
-                   "the body exceeds " + std::to_string(limits_.body_bytes_max) + " bytes"};
   framing_->expects_continue =
       framing_->expects_continue && framing_->has_body() && request_->minor_version_ == 1;
   request_->keep_alive_ = !says_close_ && (request_->minor_version_ == 1 || says_keep_alive_);

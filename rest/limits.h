@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace rp::rest {
 
@@ -12,6 +13,8 @@ struct Limits {
   std::size_t target_bytes_max = 8 * 1024;  ///< request target; the RFC 9112 minimum is 8000 -> 414
   std::size_t header_count_max = 100;       ///< header lines -> 431
   std::size_t body_bytes_max = 64 * 1024 * 1024;  ///< decoded body -> 413, before it is read
+  std::uint64_t streamed_body_bytes_max = 0;      ///< body of a route that takes it as it comes
+                                                  ///< -> 413; 0 for no limit
   std::size_t trailer_bytes_max = 8 * 1024;       ///< chunk extensions and trailers together -> 431
 
   // Memory.
@@ -28,6 +31,8 @@ struct Limits {
   std::chrono::milliseconds idle_timeout{60'000};   ///< between requests; then closed in silence
   std::chrono::milliseconds body_grace{10'000};     ///< a body may be slow for this long ...
   std::size_t body_bytes_per_second_min = 1024;     ///< ... then it keeps this average -> 408
+  std::chrono::milliseconds body_pause{60'000};     ///< longest pause within a body that is passed
+                                                    ///< on as it comes -> 408
   std::chrono::milliseconds write_timeout{30'000};  ///< a reader that takes nothing is cut off
   std::chrono::milliseconds half_close_grace{50};   ///< see Exchange: how long an answer may still
                                                     ///< take after the client closed its side

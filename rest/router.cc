@@ -26,15 +26,17 @@ std::string joined(const std::vector<std::string>& methods) {
 void Router::exact(std::string path, std::vector<std::string> methods, Handler handler) {
   auto all = with_head(std::move(methods));
   auto allow = joined(all);
-  exact_.push_back({std::move(path), std::move(all), std::move(allow), std::move(handler)});
+  exact_.push_back({std::move(path), std::move(all), std::move(allow), std::move(handler), {}});
 }
 
-void Router::prefix(std::string path, std::vector<std::string> methods, Handler handler) {
+void Router::prefix(std::string path, std::vector<std::string> methods, Handler handler,
+                    Body body) {
   auto all = with_head(std::move(methods));
   auto allow = joined(all);
   const auto longer_or_equal = [&](const Route& route) { return route.path.size() >= path.size(); };
   const auto at = std::find_if_not(prefixes_.begin(), prefixes_.end(), longer_or_equal);
-  prefixes_.insert(at, {std::move(path), std::move(all), std::move(allow), std::move(handler)});
+  prefixes_.insert(at,
+                   {std::move(path), std::move(all), std::move(allow), std::move(handler), body});
 }
 
 const Router::Route* Router::find(std::string_view path) const {
@@ -45,6 +47,11 @@ const Router::Route* Router::find(std::string_view path) const {
     if (path.starts_with(route.path)) return &route;
   }
   return nullptr;
+}
+
+bool Router::streams_body(const Request& request) const {
+  const Route* route = find(request.path());
+  return route != nullptr && route->body == Body::streamed;
 }
 
 void Router::operator()(const std::shared_ptr<Exchange>& exchange) const {

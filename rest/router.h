@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,11 +20,21 @@ using Handler = std::function<void(std::shared_ptr<Exchange>)>;
 /// server starts and constant from then on.
 class Router {
  public:
+  /// How the handlers of a prefix take request bodies.
+  enum class Body : std::uint8_t {
+    whole,     ///< complete before the handler is called, and bounded
+    streamed,  ///< a long one follows, see Exchange::on_body()
+  };
+
   /// `methods` in upper case; GET brings HEAD along. Empty: the handler takes any method and
   /// refuses by itself.
   void exact(std::string path, std::vector<std::string> methods, Handler handler);
   /// Serves `path`, which ends in '/', and everything below it.
-  void prefix(std::string path, std::vector<std::string> methods, Handler handler);
+  void prefix(std::string path, std::vector<std::string> methods, Handler handler,
+              Body body = Body::whole);
+
+  /// Whether the request's route takes a body that follows.
+  bool streams_body(const Request& request) const;
 
   void operator()(const std::shared_ptr<Exchange>& exchange) const;
 
@@ -33,6 +44,7 @@ class Router {
     std::vector<std::string> methods;
     std::string allow;
     Handler handler;
+    Body body = Body::whole;
   };
   const Route* find(std::string_view path) const;
 

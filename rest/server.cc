@@ -25,7 +25,7 @@ class Server::Impl {
     acceptor_.emplace(options_, stats_,
                       [this](Arrival arrival) { transports_->hand_over(std::move(arrival)); });
     transports_.emplace(std::clamp(options_.threads, 1U, kThreadsMax), options_.limits, guard_,
-                        handler_, stats_);
+                        handler_, options_.streams_body, stats_);
     try {
       return acceptor_->start();
     } catch (...) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rest/endpoint.h"
+#include "rest/gate.h"
 #include "rest/guard.h"
 #include "rest/limits.h"
 #include "rest/router.h"
@@ -29,6 +30,7 @@ struct ServerOptions {
   unsigned threads = 1;  ///< transport threads, 1 to 16
   Limits limits;
   GuardOptions guard;
+  Gate::Streams streams_body{};  ///< null: every body is complete before the handler is called
 };
 
 /// The HTTP front-end: listens, checks, and hands each good request to the handler.

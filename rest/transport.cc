@@ -319,8 +319,9 @@ void Transport::remove(int fd) {
 class TransportGroup::Impl {
  public:
   Impl(unsigned threads, const Limits& limits, const Guard& guard, const Handler& handler,
-       Stats& stats)
-      : shared_{limits, guard, handler, stats, {}, {}}, reactor_(ps::Aio::Reactor::create()) {
+       const Gate::Streams& streams_body, Stats& stats)
+      : shared_{limits, guard, handler, streams_body, stats, {}, {}},
+        reactor_(ps::Aio::Reactor::create()) {
     reactor_->init(ps::Aio::AsyncContext(threads, "rest"));
     const auto key = reactor_->addHandler(std::make_shared<Transport>(shared_));
     for (const auto& handler_of_thread : reactor_->handlers(key))
@@ -375,8 +376,9 @@ class TransportGroup::Impl {
 };
 
 TransportGroup::TransportGroup(unsigned threads, const Limits& limits, const Guard& guard,
-                               const Handler& handler, Stats& stats)
-    : impl_(std::make_unique<Impl>(threads, limits, guard, handler, stats)) {}
+                               const Handler& handler, const Gate::Streams& streams_body,
+                               Stats& stats)
+    : impl_(std::make_unique<Impl>(threads, limits, guard, handler, streams_body, stats)) {}
 
 TransportGroup::~TransportGroup() = default;
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 
+#include "rest/gate.h"
 #include "rest/guard.h"
 #include "rest/limits.h"
 #include "rest/mailbox.h"
@@ -21,7 +22,7 @@ class TransportGroup {
  public:
   /// The references outlive the group; `handler` is called on its threads.
   TransportGroup(unsigned threads, const Limits& limits, const Guard& guard, const Handler& handler,
-                 Stats& stats);
+                 const Gate::Streams& streams_body, Stats& stats);
   ~TransportGroup();
   TransportGroup(const TransportGroup&) = delete;
   TransportGroup& operator=(const TransportGroup&) = delete;

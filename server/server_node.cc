@@ -47,17 +47,20 @@ class ServerNode final : public node::NodeEnd {
   }
 
   void add_routes(rest::Router& router) override {
-    router.prefix("/client/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
-      auto address = rest::parse_event_address(exchange->request().path());
-      if (!address) {
-        exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
-        return;
-      }
-      if (address->host == node::kAllClients) return serve_all(exchange, std::move(*address));
-      const auto client = lookup_.target(address->host);
-      node::ObservedPeer observed(*client, runtime_.instruments());
-      runtime_.gateway().serve(exchange, std::move(*address), observed);
-    });
+    router.prefix(
+        "/client/", {},
+        [this](std::shared_ptr<rest::Exchange> exchange) {
+          auto address = rest::parse_event_address(exchange->request().path());
+          if (!address) {
+            exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
+            return;
+          }
+          if (address->host == node::kAllClients) return serve_all(exchange, std::move(*address));
+          const auto client = lookup_.target(address->host);
+          node::ObservedPeer observed(*client, runtime_.instruments());
+          runtime_.gateway().serve(exchange, std::move(*address), observed);
+        },
+        rest::Router::Body::streamed);
   }
 
   void list_nodes(std::function<void(boost::json::array)> done) override {

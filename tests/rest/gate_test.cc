@@ -102,7 +102,7 @@ TEST(GateTest, ReadsAChunkedBodyForEveryPairOfSplits) {
   for (std::size_t first = 0; first <= body.size(); ++first) {
     for (std::size_t second = first; second <= body.size(); ++second) {
       Limits limits;
-      ChunkDecoder decoder(limits);
+      ChunkDecoder decoder(limits, limits.body_bytes_max);
       std::string decoded;
       std::size_t used = 0;
       for (const auto& piece :
