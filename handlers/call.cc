@@ -324,6 +324,11 @@ void Call::consumed(std::size_t bytes) {
   writable_.fire();
 }
 
+bool Call::has_begun() const {
+  const std::lock_guard lock(mutex_);
+  return started_at_.has_value();
+}
+
 bool Call::is_cancelled() const noexcept {
   const std::lock_guard lock(mutex_);
   return gone_;

@@ -13,6 +13,7 @@
 #include "handlers/byte_budget.h"
 #include "handlers/callback_slot.h"
 #include "handlers/dispatcher.h"
+#include "handlers/idempotency.h"
 #include "handlers/live_calls.h"
 #include "handlers/method_table.h"
 #include "handlers/noun.h"
@@ -29,6 +30,8 @@ struct CallContext {
         live(o.in_flight_max),
         gathered(o.gathered_bytes_max),
         pool(o.workers, o.queued_max),
+        keys(std::make_shared<KeyWindow>(
+            KeyWindow::Limits{o.idempotency_window, o.idempotency_bytes_max})),
         observer(heard_by) {}
 
   const DispatcherOptions options;
@@ -36,6 +39,7 @@ struct CallContext {
   LiveCalls live;
   ByteBudget gathered;  // bodies that followed their events
   WorkerPool pool;
+  const std::shared_ptr<KeyWindow> keys;
   DispatchObserver* const observer;  // may be null
 };
 
@@ -81,6 +85,7 @@ class Call final : public LiveCall, public pipe::CallControl {
   // LiveCall and CallControl
   void abort(pipe::Failure failure) override;
   std::string who_is_late() const override;
+  bool has_begun() const override;
   pipe::Clock::time_point good_until(pipe::Clock::time_point now) const noexcept override;
   void cancel() override;
   void consumed(std::size_t bytes) override;

@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "handlers/call.h"
+#include "handlers/exception_object.h"
+#include "handlers/idempotency.h"
+#include "handlers/keyed_call.h"
 #include "handlers/live_calls.h"
 #include "handlers/method_table.h"
 #include "handlers/mounted_call.h"
@@ -14,6 +17,20 @@ namespace {
 
 // How long a handler has to return once its call was failed by stop().
 constexpr std::chrono::seconds kReturnGrace{1};
+
+/// What submit() is given.
+struct Question {
+  pipe::Event event;
+  std::string body;
+  pipe::Origin origin;
+};
+
+/// For events that are answered already.
+class NoCall final : public pipe::CallControl {
+ public:
+  void cancel() override {}
+  void consumed(std::size_t) override {}
+};
 
 }  // namespace
 
@@ -58,6 +75,63 @@ class Dispatcher::Core {
     return exact || mount->noun.empty() ? nullptr : mount;
   }
 
+  /// Runs the event. `keyed`: who keeps its answer; may be null.
+  std::shared_ptr<pipe::CallControl> run(Question&& asked, std::shared_ptr<pipe::ReplySink> sink,
+                                         KeyedCall* keyed) {
+    auto& [event, body, origin] = asked;
+    if (const auto* const mount = find_mount(event)) {
+      auto call = std::make_shared<MountedCall>(context, mount->method_name(event.verb), event,
+                                                origin, std::move(sink));
+      if (keyed != nullptr) keyed->set_call(call);
+      if (admit(*call)) {
+        call->run(*mount->target, std::move(event), std::move(body), std::move(origin));
+      }
+      return call;
+    }
+    auto call = std::make_shared<Call>(context, std::move(event), std::move(body),
+                                       std::move(origin), std::move(sink));
+    if (keyed != nullptr) keyed->set_call(call);
+    start(call);
+    return call;
+  }
+
+  /// Runs the event if its key is new, and answers from the window otherwise.
+  std::shared_ptr<pipe::CallControl> run_once(std::string_view key, Question&& asked,
+                                              std::shared_ptr<pipe::ReplySink> sink) {
+    using Verdict = KeyWindow::Verdict;
+    const auto& event = asked.event;
+    std::optional<Digest> body;
+    if (!event.body_follows) body = body_digest(asked.body);
+    const auto found =
+        context->keys->look(asked.origin.node, key, head_digest(event), body, pipe::Clock::now());
+    if (found.verdict == Verdict::first) {
+      auto keyed = std::make_shared<KeyedCall>(context->keys, found.entry, event.body_follows,
+                                               std::move(sink));
+      context->keys->set_call(found.entry, keyed);
+      run(std::move(asked), keyed, keyed.get());
+      return keyed->control();
+    }
+    if (found.running) {
+      if (auto control = found.running->adopt(sink)) return control;
+    }
+    if (found.verdict == Verdict::compare_body) {
+      auto repeated = std::make_shared<RepeatedCall>(context, found.entry, event, std::move(sink));
+      admit(*repeated);
+      return repeated;
+    }
+    if (context->observer != nullptr) context->observer->handled({});
+    answer_repetition(found, *sink);
+    return std::make_shared<NoCall>();
+  }
+
+  std::shared_ptr<pipe::CallControl> refuse_key(const pipe::Event& event, pipe::ReplySink& sink) {
+    if (context->observer != nullptr) context->observer->handled({});
+    sink.reply(
+        {pipe::kCodeException, "application/json", {}},
+        exception_body({"ValueError", key_rule(), traceback_line(event.verb, event.request_id)}));
+    return std::make_shared<NoCall>();
+  }
+
   std::size_t stop(std::chrono::milliseconds drain) {
     const std::lock_guard lock(stop_mutex);
     context->live.drain(pipe::Clock::now() + drain);
@@ -97,18 +171,14 @@ std::shared_ptr<pipe::CallControl> Dispatcher::submit(pipe::Event event, std::st
                                                       std::shared_ptr<pipe::ReplySink> sink) {
   auto* const observer = core_->context->observer;
   if (observer != nullptr) observer->received();
-  if (const auto* const mount = core_->find_mount(event)) {
-    auto call = std::make_shared<MountedCall>(core_->context, mount->method_name(event.verb), event,
-                                              origin, std::move(sink));
-    if (core_->admit(*call)) {
-      call->run(*mount->target, std::move(event), std::move(body), std::move(origin));
-    }
-    return call;
+  Question asked{std::move(event), std::move(body), std::move(origin)};
+  const auto key = find_key(asked.event.headers);
+  if (!key) return core_->refuse_key(asked.event, *sink);
+  if (key->empty() || is_idempotent(asked.event.verb, asked.event.noun)) {
+    return core_->run(std::move(asked), std::move(sink), nullptr);
   }
-  auto call = std::make_shared<Call>(core_->context, std::move(event), std::move(body),
-                                     std::move(origin), std::move(sink));
-  core_->start(call);
-  return call;
+  const std::string kept(*key);  // the event moves on
+  return core_->run_once(kept, std::move(asked), std::move(sink));
 }
 
 std::size_t Dispatcher::in_flight() const noexcept { return core_->context->live.size(); }

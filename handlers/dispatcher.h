@@ -57,11 +57,19 @@ struct DispatcherOptions {
   /// How long nothing may come of a body that is waited for. 30 s: longer than the node goes
   /// without noticing a dead pipe, so a caller that is silent for so long has stalled.
   std::chrono::milliseconds body_timeout{30'000};
+
+  /// How long, and in how much memory, answers to requests with an idempotency key are kept.
+  std::chrono::seconds idempotency_window = std::chrono::hours(24);
+  std::size_t idempotency_bytes_max = std::size_t{64} * 1024 * 1024;
 };
 
 /// Local handlers as an EventTarget: maps verb and noun to a method, runs it, and makes sure that
 /// every event gets exactly one answer, whatever the handler does. A body that follows its event
 /// is gathered before the handler begins, except for methods that are `body_stream`.
+///
+/// A request with the header idempotency-key runs once for each caller and key: a repetition gets
+/// the first answer again, or Errc::key_in_use while there is none, or Errc::key_reused when it is
+/// another request or its answer was not kept. Idempotent methods just run again.
 ///
 /// Register methods first, then submit() from any thread. A method that is not `blocking` runs
 /// inside submit(), on the caller's thread. Answers of its own:

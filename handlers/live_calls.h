@@ -28,6 +28,9 @@ class LiveCall : public boost::intrusive::set_base_hook<>,
   /// A sentence for the caller whose call was not good any more: who ran out of time.
   virtual std::string who_is_late() const = 0;
 
+  /// The handler has begun, so it may have done something.
+  virtual bool has_begun() const { return false; }
+
   /// Until when the call may go on if nothing more happens. Reads atomics only: it is called under
   /// the lock of LiveCalls.
   virtual pipe::Clock::time_point good_until(pipe::Clock::time_point /*now*/) const noexcept {

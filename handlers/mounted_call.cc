@@ -23,6 +23,7 @@ MountedCall::~MountedCall() { context_->live.remove(*this); }
 void MountedCall::run(pipe::EventTarget& target, pipe::Event event, std::string body,
                       pipe::Origin origin) {
   if (context_->observer != nullptr) context_->observer->started(method_);
+  begun_ = true;
   auto self = std::static_pointer_cast<MountedCall>(shared_from_this());
   auto control =
       target.submit(std::move(event), std::move(body), std::move(origin), std::move(self));

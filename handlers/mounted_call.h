@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,7 @@ class MountedCall final : public LiveCall, public pipe::CallControl, public pipe
   // LiveCall
   void abort(pipe::Failure failure) override;
   std::string who_is_late() const override;
+  bool has_begun() const override { return begun_; }
 
   // CallControl, from the caller
   void cancel() override;
@@ -60,6 +62,7 @@ class MountedCall final : public LiveCall, public pipe::CallControl, public pipe
   const std::string peer_;
   const pipe::Clock::time_point received_at_ = pipe::Clock::now();
 
+  std::atomic<bool> begun_{false};             // the target has the event
   std::mutex mutex_;                           // guards what follows
   std::shared_ptr<pipe::ReplySink> sink_;      // null once the call is done
   Control control_;                            // of the target; null before run() and once done
