@@ -23,9 +23,26 @@ class RecordingControl final : public pipe::CallControl {
  public:
   void cancel() override { ++cancelled; }
   void consumed(std::size_t bytes) override { consumed_bytes += bytes; }
+  void body_data(std::string piece) override {
+    const std::lock_guard lock(mutex_);
+    body_ += piece;
+  }
+  void body_end() override { body_ended = true; }
+
+  /// What has come of a body that follows.
+  std::string body() const {
+    const std::lock_guard lock(mutex_);
+    return body_;
+  }
+  std::size_t body_bytes() const { return body().size(); }
 
   std::atomic<int> cancelled{0};
   std::atomic<std::size_t> consumed_bytes{0};
+  std::atomic<bool> body_ended{false};
+
+ private:
+  mutable std::mutex mutex_;
+  std::string body_;
 };
 
 /// One event as a target sees it.
