@@ -10,6 +10,7 @@
 #include "pipe/core/head.h"
 #include "pipe/pipe.h"
 #include "tests/pipe/loopback.h"
+#include "tests/pipe/raw_peer.h"
 
 /// Peers over TLS that are not who they should be, or do not do what they should.
 namespace rp::pipe {
