@@ -218,6 +218,14 @@ TEST_F(WireParityTest, Row50_TheNewestPipeOfAnIdentityWins) {
   EXPECT_TRUE(server_knows("twin", 0s));
 }
 
+TEST_F(WireParityTest, ConnectionsOverTheAcceptRateWaitTheirTurn) {
+  server_ = make_server({.flags = {"--limits-accept-rate", "10"}});
+  const auto began = TestClock::now();
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(connect()) << i;
+  EXPECT_GE(TestClock::now() - began, 900ms);
+  EXPECT_LT(TestClock::now() - began, 5s);
+}
+
 TEST_F(WireParityTest, APeerNamesOnlyExportedMethods) {
   server_ = make_server();
   const auto peer = connect();
