@@ -86,6 +86,8 @@ struct Config {
   std::vector<std::filesystem::path> exec;      ///< directories of executables named like methods
   std::size_t exec_processes_max = 0;           ///< child processes at once
   std::size_t exec_queue_max = 0;               ///< calls that wait for one; more are refused
+  std::chrono::milliseconds idempotency_window{};  ///< how long answers to keyed requests are kept
+  std::size_t idempotency_bytes_max = 0;           ///< what they may hold together
   std::vector<FilesMount> files;
   std::vector<ProxyMount> proxy;
 

@@ -63,7 +63,10 @@ Runtime::Runtime(const Config& config)
       dispatch_observer_(instruments_),
       dispatcher_({.workers = config_.worker_threads,
                    .queued_max = config_.worker_queue_max,
-                   .body_bytes_max = config_.body_bytes_max},
+                   .body_bytes_max = config_.body_bytes_max,
+                   .idempotency_window =
+                       std::chrono::ceil<std::chrono::seconds>(config_.idempotency_window),
+                   .idempotency_bytes_max = config_.idempotency_bytes_max},
                   &dispatch_observer_),
       plugins_(handler_role(config_.role), name_, dispatcher_),
       logged_handlers_(dispatcher_),
