@@ -33,6 +33,7 @@ bool noun_fits(const PolicyRule& rule, std::string_view noun) {
   if (any_matches(rule.nouns, method)) return true;
   if (rule.allow) return false;
   return any_matches(rule.nouns_plainly, plain_spelling(method)) ||
+         any_matches(rule.nouns_plainly, plain_spelling(without_extension(method))) ||
          any_matches(rule.nouns_plainly, plain_spelling(noun));
 }
 
@@ -40,6 +41,18 @@ bool noun_fits(const PolicyRule& rule, std::string_view noun) {
 
 std::string_view noun_without_arguments(std::string_view noun) {
   return noun.substr(0, noun.find("//"));
+}
+
+std::string_view without_extension(std::string_view noun) {
+  constexpr std::size_t kExtensionMax = 8;  // docs/handlers.md, section "Executables"
+  const auto dot = noun.rfind('.');
+  const auto extension = dot == noun.npos ? std::string_view() : noun.substr(dot + 1);
+  const bool is_one =
+      !extension.empty() && extension.size() <= kExtensionMax &&
+      std::all_of(extension.begin(), extension.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+      });
+  return is_one ? noun.substr(0, dot) : noun;
 }
 
 std::string plain_spelling(std::string_view noun) {

@@ -105,6 +105,9 @@ class Policy {
 /// The noun string up to its arguments: "cat//a/b" is "cat".
 std::string_view noun_without_arguments(std::string_view noun);
 
+/// The noun by which an executable is found whose file has an extension: "report.py" is "report".
+std::string_view without_extension(std::string_view noun);
+
 /// A noun string in the one spelling that stands for all that may reach the same handler: '/' and
 /// '_' name the same method, and a mounted folder takes "a//b" and "a/./b" for "a/b".
 std::string plain_spelling(std::string_view noun);

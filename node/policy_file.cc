@@ -121,6 +121,7 @@ class PolicyReader {
     if (!rule.allow) {
       for (const Pattern& noun : rule.nouns) {
         rule.nouns_plainly.emplace_back(plain_spelling(noun.text()));
+        rule.nouns_plainly.emplace_back(plain_spelling(without_extension(noun.text())));
       }
     }
     take_verbs(table, rule);

@@ -165,6 +165,10 @@ TEST(PolicyTest, WhatIsDeniedIsDeniedHoweverItIsSpelt) {
   const Policy method = policy("default = 'allow'\n" + rule("deny", "nouns = 'time/utc'"));
   EXPECT_FALSE(allows(method, {"a", "", "time_utc"}));
   EXPECT_FALSE(allows(method, {"a", "", "time/utc//x"}));
+  EXPECT_FALSE(allows(method, {"a", "", "time_utc.py//x"})) << "the name of an executable's file";
+  const Policy file = policy("default = 'allow'\n" + rule("deny", "nouns = 'report.py'"));
+  EXPECT_FALSE(allows(file, {"a", "", "report"}));
+  EXPECT_TRUE(allows(file, {"a", "", "reports"}));
   EXPECT_TRUE(allows(method, {"a", "", "time/utc2"}));
 }
 
