@@ -63,15 +63,15 @@ TEST_F(ExecProductTest, ErrorsAreSaidWithoutPathsAndLoggedWithThem) {
   EXPECT_TRUE(contains(crash.body, "handler_crashed")) << crash.body;
 }
 
-TEST_F(ExecProductTest, AHangUpEndsTheProcessWithin100Milliseconds) {
+TEST_F(ExecProductTest, AHangUpEndsTheProcessAtOnce) {
   script("get_wait", "echo $$ > ../leader; exec sleep 600");
   auto waits = std::make_unique<CurlRun>(std::vector<std::string>{S("/client/alpha/wait")});
   const auto pid = process_in("leader");
   const auto begun = TestClock::now();
   waits.reset();
   EXPECT_TRUE(eventually(5s, [&] { return gone(pid); }));
-  // The front-end waits 50 ms for what a half-closed client may still get; the rest is slack for
-  // a busy machine.
+  // The front-end waits 50 ms for what a half-closed client may still get, and a free machine adds
+  // a few; the rest is for a busy one.
   EXPECT_LT(TestClock::now() - begun, 1s);
 }
 
