@@ -116,6 +116,7 @@ struct Config {
   std::vector<std::string> forward_headers;  ///< request headers that handlers see, lower case
   std::chrono::milliseconds rest_header_timeout{};
   std::chrono::milliseconds rest_idle_timeout{};
+  std::chrono::milliseconds slow_call{};  ///< calls this long get a line in the log; 0 for none
 
   // Limits
   std::size_t calls_in_flight_max = 0;             ///< per pipe and direction

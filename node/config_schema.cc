@@ -115,6 +115,9 @@ const std::array kSettings{
     Setting{"rest_idle_timeout", kind::Duration{&Config::rest_idle_timeout, milliseconds(100), hours(1)},
             Applies::both, false, "60", "60", kRest,
             "how long a quiet connection is kept, and the longest pause inside a body"},
+    Setting{"slow_call", kind::Duration{&Config::slow_call, milliseconds(0), hours(24)},
+            Applies::both, false, "1", "1", kRest,
+            "a call that takes this long gets a line in the log that says where; 0 for none"},
 
     Setting{"handlers", kPlugins, Applies::both, false, "", "", kHandlers,
             "plugin (.so) or directory of plugins; the built-in demo without any, and without exec"},

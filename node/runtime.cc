@@ -27,6 +27,7 @@ handlers::Role handler_role(Role role) {
 rest::GatewayOptions gateway_options(const Config& config) {
   rest::GatewayOptions options;
   options.call_timeout = config.call_timeout;
+  options.slow_call = config.slow_call;
   options.forwarded_headers = config.forward_headers;
   options.own_authorization = !config.rest_token_file.empty();
   return options;
@@ -121,6 +122,7 @@ rest::ServerOptions Runtime::rest_options() const {
   options.limits.connections_max = config_.rest_connections_max;
   options.limits.head_timeout = config_.rest_header_timeout;
   options.limits.idle_timeout = config_.rest_idle_timeout;
+  options.limits.body_pause = config_.rest_idle_timeout;
   options.guard.allowed_hosts = config_.allow_hosts;
   options.guard.allowed_origins = config_.allow_origins;
   if (!config_.rest_token_file.empty()) {

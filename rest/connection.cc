@@ -162,6 +162,7 @@ void Connection::dispatch() {
     exchange->let_body_follow(framing.chunked ? std::nullopt
                                               : std::optional(framing.content_length));
   }
+  exchange->set_received_at(phase_since_);
   current_ = exchange;
   current_raw_ = exchange.get();
   try {
@@ -235,6 +236,7 @@ bool Connection::may_go_on() const {
 }
 
 void Connection::write_response(Response response) {
+  if (response.head.timing) rest::finish(*response.head.timing, pipe::Clock::now());
   keep_alive_ = keep_alive_ && may_go_on();
   Framed framed{BodyForm::counted, response.body.size(), keep_alive_, minor_version_};
   if (forbids_body(response.head.status)) framed.form = BodyForm::none;
@@ -245,7 +247,8 @@ void Connection::write_response(Response response) {
   finish_answer();
 }
 
-void Connection::begin_stream(const ResponseHead& head) {
+void Connection::begin_stream(ResponseHead& head) {
+  if (head.timing) rest::finish(*head.timing, pipe::Clock::now());
   const auto length = content_length_of(head);
   if (forbids_body(head.status)) {
     form_ = BodyForm::none;

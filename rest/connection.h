@@ -145,7 +145,7 @@ class Connection {
   void answer_problem(const Problem& problem, const Request* request);
   void answer_and_finish(const Response& response);
   void write_response(Response response);
-  void begin_stream(const ResponseHead& head);
+  void begin_stream(ResponseHead& head);
   void write_pieces(Exchange& exchange, std::string pieces);
   void end_stream(Exchange& exchange);
   void break_off();

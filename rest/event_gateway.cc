@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -12,6 +10,7 @@
 #include <utility>
 
 #include "pipe/log.h"
+#include "rest/deadline.h"
 #include "rest/problem.h"
 #include "rest/text.h"
 
@@ -63,32 +62,17 @@ bool never_forwarded(std::string_view lower_case_name, bool own_authorization) {
          (own_authorization && lower_case_name == "authorization");
 }
 
-Problem bad_timeout() {
-  Problem problem;
-  problem.status = 400;
-  problem.code = "bad_request_timeout";
-  problem.detail = "Request-Timeout is not a positive number of seconds such as 2.5";
-  return problem;
-}
-
-/// Seconds as a decimal number greater than 0; nothing when it is anything else.
-std::optional<std::chrono::milliseconds> parse_timeout(std::string_view text,
-                                                       std::chrono::milliseconds most) {
-  double seconds = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data(), end, seconds, std::chars_format::fixed);
-  if (text.empty() || ec != std::errc() || stop != end || !std::isfinite(seconds) || seconds <= 0)
-    return std::nullopt;
-  const auto most_seconds = std::chrono::duration<double>(most).count();
-  return std::chrono::ceil<std::chrono::milliseconds>(
-      std::chrono::duration<double>(std::min(seconds, most_seconds)));
-}
-
 /// Writes one call's answer into its exchange.
 class HttpReply final : public pipe::ReplySink {
  public:
-  HttpReply(std::shared_ptr<Exchange> exchange, EventAddress::Side side, std::string request_id)
-      : exchange_(std::move(exchange)), side_(side), request_id_(std::move(request_id)) {}
+  HttpReply(std::shared_ptr<Exchange> exchange, EventAddress::Side side, std::string request_id,
+            const GatewayOptions& options, std::string method)
+      : exchange_(std::move(exchange)),
+        side_(side),
+        request_id_(std::move(request_id)),
+        slow_call_(options.slow_call),
+        method_(std::move(method)),
+        submitted_at_(pipe::Clock::now()) {}
 
   void reply(pipe::ReplyHead head, std::string body) override {
     if (!is_header_value(head.content_type)) return refuse_content_type();
@@ -136,6 +120,7 @@ class HttpReply final : public pipe::ReplySink {
  private:
   ResponseHead http_head(pipe::ReplyHead& head) const {
     ResponseHead http;
+    http.timing = timing_of(head);
     if (head.http_status != 0) http.status = head.http_status;
     http.content_type = std::move(head.content_type);
     http.headers.reserve(2 + head.headers.size());
@@ -144,7 +129,35 @@ class HttpReply final : public pipe::ReplySink {
     for (auto& header : head.headers) {
       if (handler_may_set(header.name)) http.headers.push_back({header.name, header.value});
     }
+    if (http.content_type.starts_with("text/event-stream")) let_events_pass(http);
     return http;
+  }
+
+  /// A proxy or cache in between must not hold events back, unless their handler knows better.
+  static void let_events_pass(ResponseHead& http) {
+    const ResponseHeader defaults[] = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+    for (const ResponseHeader& header : defaults) {
+      const bool given = std::any_of(
+          http.headers.begin(), http.headers.end(),
+          [&](const ResponseHeader& h) { return equals_ignoring_case(h.name, header.name); });
+      if (!given) http.headers.push_back(header);
+    }
+  }
+
+  Timing timing_of(const pipe::ReplyHead& head) const {
+    Timing timing;
+    timing.answered_at = pipe::Clock::now();
+    timing.gate = submitted_at_ - exchange_->received_at();
+    timing.queue = head.queued;
+    timing.handler = head.handled;
+    timing.wire = std::max<Timing::Duration>(
+        timing.answered_at - submitted_at_ - head.queued - head.handled, {});
+    timing.slow = slow_call_;
+    if (slow_call_ > slow_call_.zero() && timing.total() >= slow_call_) {
+      timing.request_id = request_id_;
+      timing.method = method_;
+    }
+    return timing;
   }
 
   /// The head was all that was asked for; the handler need not make the rest.
@@ -172,6 +185,9 @@ class HttpReply final : public pipe::ReplySink {
   const std::shared_ptr<Exchange> exchange_;
   const EventAddress::Side side_;
   const std::string request_id_;
+  const std::chrono::milliseconds slow_call_;
+  const std::string method_;  // for the line about a slow call
+  const pipe::Clock::time_point submitted_at_;
   bool begun_ = false;
 
   std::mutex mutex_;                          // guards the two below
@@ -217,12 +233,9 @@ void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress
   const auto verb = verb_of(request.method());
   if (verb.empty()) return exchange->respond(method_not_allowed(request, kAllow));
 
-  auto timeout = options_.call_timeout;
-  if (const auto given = request.header("request-timeout")) {
-    const auto parsed = parse_timeout(*given, options_.call_timeout_max);
-    if (!parsed) return exchange->respond(to_response(bad_timeout(), request));
-    timeout = *parsed;
-  }
+  auto deadline = deadline_of(request, options_.call_timeout, options_.call_timeout_max);
+  if (const auto* problem = std::get_if<Problem>(&deadline))
+    return exchange->respond(to_response(*problem, request));
 
   pipe::Event event;
   event.verb = verb;
@@ -231,10 +244,14 @@ void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress
   event.request_id = request_id_of(request);
   if (const auto type = request.header("content-type"))
     event.content_type = type->substr(0, type->find(';'));
-  if (timeout > timeout.zero()) event.deadline = pipe::Clock::now() + timeout;
+  event.deadline = std::get<pipe::Clock::time_point>(deadline);
   forward_headers(request, event.headers);
 
-  auto sink = std::make_shared<HttpReply>(exchange, address.side, event.request_id);
+  std::string method = options_.slow_call > options_.slow_call.zero()
+                           ? event.verb + " " + event.noun.substr(0, event.noun.find("//"))
+                           : std::string();
+  auto sink = std::make_shared<HttpReply>(exchange, address.side, event.request_id, options_,
+                                          std::move(method));
   pipe::Origin origin{"", request.remote().address, request.remote().port};
   event.body_follows = exchange->body_follows();
   event.body_bytes = exchange->body_bytes();

@@ -34,6 +34,8 @@ struct GatewayOptions {
 
   /// How long a call may take when the request has no Request-Timeout header; 0 for no limit.
   std::chrono::milliseconds call_timeout{0};
+  /// How long a call takes that gets a line in the log; 0 for none.
+  std::chrono::milliseconds slow_call{1000};
   /// Upper bound of what a Request-Timeout header may ask for.
   std::chrono::milliseconds call_timeout_max{std::chrono::hours{24}};
 };

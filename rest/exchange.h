@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "pipe/event.h"
 #include "rest/request.h"
 #include "rest/response.h"
 
@@ -42,6 +43,10 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
 
   /// Constant but for take_body(), which its one consumer calls at most once.
   const Request& request() const { return request_; }
+
+  /// When the request's head was complete.
+  pipe::Clock::time_point received_at() const { return received_at_; }
+  void set_received_at(pipe::Clock::time_point at) { received_at_ = at; }
 
   /// The request's body comes piece by piece: take_body() gives nothing.
   bool body_follows() const { return body_follows_; }
@@ -115,6 +120,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   void forget_callbacks();
 
   Request request_;
+  pipe::Clock::time_point received_at_{};
   bool body_follows_ = false;
   std::optional<std::uint64_t> body_bytes_;
   std::function<void(std::string)> on_body_data_;  ///< these two on the transport thread only

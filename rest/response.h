@@ -1,8 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "rest/timing.h"
 
 namespace rp::rest {
 
@@ -19,6 +22,7 @@ struct ResponseHead {
   std::string reason;        ///< "" for the usual phrase of that status
   std::string content_type;  ///< "" for no Content-Type header
   std::vector<ResponseHeader> headers;
+  std::optional<Timing> timing = std::nullopt;  ///< of an event's answer, for Server-Timing
 };
 
 /// A complete answer. For HEAD, 204 and 304 the writer leaves the body out by itself.

@@ -174,6 +174,7 @@ void append_head(std::string& out, const ResponseHead& head, const Framed& frame
   }
   if (!head.content_type.empty() && is_header_value(head.content_type))
     append_header(out, "Content-Type", head.content_type);
+  if (head.timing) append_server_timing(out, *head.timing);
   out += "X-Content-Type-Options: nosniff\r\n";
   out += date.get();
   append_framing(out, framed);
