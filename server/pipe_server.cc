@@ -196,7 +196,8 @@ error_code PipeServer::place(Shelf& shelf, pipe::Handshake& handshake, std::uint
   if (handshake.tls().peer_revoked(tls->identity())) return Errc::revoked;
   const pipe::Origin peer = handshake.peer();
   const pipe::Hello hello = handshake.greeting().peer();
-  const auto claimed = store_.claim(hello.session_id, peer.node, link);
+  const bool resumes = has_feature(hello, pipe::kFeatureResume);
+  const auto claimed = store_.claim(resumes ? hello.session_id : "", peer.node, link);
   if (claimed) {
     Shelf& home = *shelves_[claimed->thread];
     home.thread->post([this, &home, session = claimed->number,
