@@ -15,9 +15,9 @@ struct Layer {
 
 // One height for folders that must not know each other.
 constexpr std::array kLayers = {
-    Layer{"proto", 0}, Layer{"certs", 0}, Layer{"pipe", 1},   Layer{"handlers", 2},
-    Layer{"rest", 2},  Layer{"node", 3},  Layer{"client", 4}, Layer{"server", 4},
-    Layer{"tools", 5}, Layer{"tests", 6},
+    Layer{"proto", 0},    Layer{"certs", 0}, Layer{"pipe", 1},  Layer{"queue", 2},
+    Layer{"handlers", 3}, Layer{"rest", 3},  Layer{"node", 4},  Layer{"client", 5},
+    Layer{"server", 5},   Layer{"tools", 6}, Layer{"tests", 7},
 };
 
 constexpr std::array<std::string_view, 3> kValueHeaders = {"pipe/error.h", "pipe/log.h",

@@ -7,7 +7,7 @@
 
 /// Who may know whom: the arrows between the folders.
 ///
-///     tools -> server | client -> node -> rest, handlers -> pipe -> certs, proto
+///     tools -> server | client -> node -> rest, handlers -> queue -> pipe -> certs, proto
 ///
 /// A file includes its own folder and those below it. Folders on one level never include each
 /// other. The value headers of pipe/ (errors, logging, event shapes) are below everything.

@@ -29,6 +29,8 @@ TEST(LayersTest, RefusesIncludesThatPointSideways) {
   EXPECT_EQ(arrows("client/client.cc", "server/registry.h"), 1u);
   EXPECT_EQ(arrows("rest/gate.cc", "handlers/plugin.h"), 1u);
   EXPECT_EQ(arrows("handlers/loader.cc", "rest/gate.h"), 1u);
+  EXPECT_EQ(arrows("queue/channel.h", "handlers/plugin.h"), 1u);
+  EXPECT_EQ(arrows("handlers/loader.cc", "queue/channel.h"), 0u);
 }
 
 TEST(LayersTest, ValueHeadersOfThePipeAreForEveryone) {

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kFolders = {"proto", "pipe",   "certs",  "handlers", "rest",
+constexpr std::array kFolders = {"proto", "pipe",   "certs",  "handlers", "rest", "queue",
                                  "node",  "client", "server", "tools",    "tests"};
 
 std::vector<SourceFile> read_tree(bool with_tests) {
