@@ -321,9 +321,9 @@ std::shared_ptr<pipe::EventTarget> Upstream::target() const {
   return target_;
 }
 
-std::shared_ptr<pipe::CallControl> Upstream::submit(pipe::Event event, std::string body,
-                                                    pipe::Origin origin,
-                                                    std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> Upstream::submit(pipe::Event&& event, std::string&& body,
+                                                    const pipe::Origin& origin,
+                                                    std::shared_ptr<pipe::ReplySink>&& sink) {
   if (const auto server = target()) {
     return server->submit(std::move(event), std::move(body), std::move(origin), std::move(sink));
   }

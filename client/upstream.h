@@ -33,9 +33,9 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   /// Begins to dial. Once.
   void start();
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
   /// Closes the pipe if the server's certificate has been revoked.
   void cut_revoked();

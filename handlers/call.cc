@@ -146,7 +146,7 @@ void Call::settle(bool ok, Clock::time_point now) {
   observer->handled(now - received_at_);
 }
 
-Answer Call::reply(pipe::ReplyHead head, std::string body) {
+Answer Call::reply(pipe::ReplyHead&& head, std::string&& body) {
   if (const auto* wrong = what_is_wrong_with(head)) return raise_invalid(wrong);
   Lock lock(mutex_);
   if (const auto no = refusal(Phase::waiting)) return *no;
@@ -198,7 +198,7 @@ Answer Call::fail(pipe::Failure failure) {
   return Answer::ok;
 }
 
-Answer Call::begin(pipe::ReplyHead head) {
+Answer Call::begin(pipe::ReplyHead&& head) {
   if (!has(method_->flags, Flags::streaming)) {
     return raise_invalid("begin() in a method that is not registered as streaming");
   }

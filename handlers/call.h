@@ -69,10 +69,10 @@ class Call final : public LiveCall, public pipe::CallControl {
 
   // What Responder says, see there.
   const Invocation& invocation() const noexcept { return invocation_; }
-  Answer reply(pipe::ReplyHead head, std::string body);
+  Answer reply(pipe::ReplyHead&& head, std::string&& body);
   Answer raise(const Exception& exception);
   Answer fail(pipe::Failure failure);
-  Answer begin(pipe::ReplyHead head);
+  Answer begin(pipe::ReplyHead&& head);
   Answer write(std::string_view piece, std::chrono::milliseconds wait);
   Answer end();
   void abandon();

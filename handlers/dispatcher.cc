@@ -166,9 +166,9 @@ bool Dispatcher::is_idempotent(std::string_view verb, std::string_view noun) con
 
 std::vector<std::string> Dispatcher::methods() const { return core_->context->methods.names(); }
 
-std::shared_ptr<pipe::CallControl> Dispatcher::submit(pipe::Event event, std::string body,
-                                                      pipe::Origin origin,
-                                                      std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> Dispatcher::submit(pipe::Event&& event, std::string&& body,
+                                                      const pipe::Origin& origin,
+                                                      std::shared_ptr<pipe::ReplySink>&& sink) {
   auto* const observer = core_->context->observer;
   if (observer != nullptr) observer->received();
   Question asked{std::move(event), std::move(body), std::move(origin)};

@@ -104,9 +104,9 @@ class Dispatcher final : public pipe::EventTarget {
   /// Names of all methods, sorted: "get_cat", "get_time".
   std::vector<std::string> methods() const;
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
   /// Calls begun and not yet answered.
   std::size_t in_flight() const noexcept;

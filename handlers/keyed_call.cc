@@ -158,12 +158,12 @@ void KeyedCall::remember(const pipe::Failure& failure) {
 
 // The answer is kept before it is given: whoever has it and asks again finds it.
 
-void KeyedCall::reply(pipe::ReplyHead head, std::string body) {
+void KeyedCall::reply(pipe::ReplyHead&& head, std::string&& body) {
   remember(head, body);
   if (const auto sink = finish()) sink->reply(std::move(head), std::move(body));
 }
 
-void KeyedCall::begin(pipe::ReplyHead head) {
+void KeyedCall::begin(pipe::ReplyHead&& head) {
   Sink sink;
   {
     const std::lock_guard lock(mutex_);
@@ -259,7 +259,7 @@ void answer_repetition(const KeyWindow::Found& found, pipe::ReplySink& sink) {
     case Verdict::answered: {
       auto head = found.answer->head;
       head.headers.push_back({std::string(kReplayedHeader), "true"});
-      return sink.reply(std::move(head), found.answer->body);
+      return sink.reply(std::move(head), std::string(found.answer->body));
     }
     case Verdict::first:
     case Verdict::compare_body:

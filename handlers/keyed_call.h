@@ -42,8 +42,8 @@ class KeyedCall final : public pipe::ReplySink, public std::enable_shared_from_t
   std::shared_ptr<pipe::CallControl> adopt(std::shared_ptr<pipe::ReplySink> sink);
 
   // ReplySink, from the call
-  void reply(pipe::ReplyHead head, std::string body) override;
-  void begin(pipe::ReplyHead head) override;
+  void reply(pipe::ReplyHead&& head, std::string&& body) override;
+  void begin(pipe::ReplyHead&& head) override;
   void data(std::string piece) override;
   void end() override;
   void fail(pipe::Failure failure) override;

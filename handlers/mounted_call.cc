@@ -104,7 +104,7 @@ void MountedCall::note_time(pipe::ReplyHead& head) const {
   head.handled = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - received_at_);
 }
 
-void MountedCall::reply(pipe::ReplyHead head, std::string body) {
+void MountedCall::reply(pipe::ReplyHead&& head, std::string&& body) {
   const auto sink = finish();
   if (!sink) return;
   note_time(head);
@@ -127,7 +127,7 @@ void MountedCall::say(Say what) {
   if (failure) sink->fail(std::move(*failure));
 }
 
-void MountedCall::begin(pipe::ReplyHead head) {
+void MountedCall::begin(pipe::ReplyHead&& head) {
   note_time(head);
   say([&](pipe::ReplySink& sink) { sink.begin(std::move(head)); });
 }

@@ -37,8 +37,8 @@ class MountedCall final : public LiveCall, public pipe::CallControl, public pipe
   void body_end() override;
 
   // ReplySink, from the target
-  void reply(pipe::ReplyHead head, std::string body) override;
-  void begin(pipe::ReplyHead head) override;
+  void reply(pipe::ReplyHead&& head, std::string&& body) override;
+  void begin(pipe::ReplyHead&& head) override;
   void data(std::string piece) override;
   void end() override;
   void fail(pipe::Failure failure) override;

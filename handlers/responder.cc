@@ -12,7 +12,7 @@ Responder::~Responder() {
 
 const Invocation& Responder::invocation() const noexcept { return call_->invocation(); }
 
-Answer Responder::reply(pipe::ReplyHead head, std::string body) {
+Answer Responder::reply(pipe::ReplyHead&& head, std::string&& body) {
   return call_->reply(std::move(head), std::move(body));
 }
 
@@ -20,7 +20,7 @@ Answer Responder::raise(const Exception& exception) { return call_->raise(except
 
 Answer Responder::fail(pipe::Failure failure) { return call_->fail(std::move(failure)); }
 
-Answer Responder::begin(pipe::ReplyHead head) { return call_->begin(std::move(head)); }
+Answer Responder::begin(pipe::ReplyHead&& head) { return call_->begin(std::move(head)); }
 
 Answer Responder::write(std::string_view piece, std::chrono::milliseconds wait) {
   return call_->write(piece, wait);

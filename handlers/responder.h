@@ -71,7 +71,7 @@ class Responder final {
   const Invocation& invocation() const noexcept;
 
   /// The whole answer. A content type or header with a control byte makes it an exception object.
-  Answer reply(pipe::ReplyHead head, std::string body);
+  Answer reply(pipe::ReplyHead&& head, std::string&& body);
 
   /// Code 251 with the exception object; after begin(), breaks the stream off.
   Answer raise(const Exception& exception);
@@ -80,7 +80,7 @@ class Responder final {
   Answer fail(pipe::Failure failure);
 
   /// An answer in pieces. Needs Flags::streaming.
-  Answer begin(pipe::ReplyHead head);
+  Answer begin(pipe::ReplyHead&& head);
 
   /// Hands a piece on. At most pipe::kStreamWindowBytes wait un-consumed; when they do, waits up to
   /// `wait` (never wait on an I/O thread), then says would_block. Without a wait, a piece is taken

@@ -4,9 +4,9 @@
 
 namespace rp::node {
 
-std::shared_ptr<pipe::CallControl> GuardedHandlers::submit(pipe::Event event, std::string body,
-                                                           pipe::Origin origin,
-                                                           std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> GuardedHandlers::submit(
+    pipe::Event&& event, std::string&& body, const pipe::Origin& origin,
+    std::shared_ptr<pipe::ReplySink>&& sink) {
   if (!event.target.empty()) {
     sink->fail({pipe::Errc::unknown_peer, "this node passes no events on to other nodes"});
     return ended_call();

@@ -21,9 +21,9 @@ class GuardedHandlers final : public pipe::EventTarget {
   GuardedHandlers(pipe::EventTarget& handlers, PolicyKeeper& policy, std::string self)
       : handlers_(handlers), policy_(policy), self_(std::move(self)) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   pipe::EventTarget& handlers_;

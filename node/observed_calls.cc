@@ -20,7 +20,7 @@ class ObservedSink final : public pipe::ReplySink {
     if (!ended_) finish(false);
   }
 
-  void reply(pipe::ReplyHead head, std::string body) override {
+  void reply(pipe::ReplyHead&& head, std::string&& body) override {
     finish(true);
     if (log_enabled(LogLevel::debug)) {
       log(LogLevel::debug, "calls", "Reply received",
@@ -28,7 +28,7 @@ class ObservedSink final : public pipe::ReplySink {
     }
     sink_->reply(std::move(head), std::move(body));
   }
-  void begin(pipe::ReplyHead head) override { sink_->begin(std::move(head)); }
+  void begin(pipe::ReplyHead&& head) override { sink_->begin(std::move(head)); }
   void data(std::string piece) override { sink_->data(std::move(piece)); }
   void end() override {
     finish(true);
@@ -55,9 +55,9 @@ class ObservedSink final : public pipe::ReplySink {
 
 }  // namespace
 
-std::shared_ptr<pipe::CallControl> ObservedPeer::submit(pipe::Event event, std::string body,
-                                                        pipe::Origin origin,
-                                                        std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> ObservedPeer::submit(pipe::Event&& event, std::string&& body,
+                                                        const pipe::Origin& origin,
+                                                        std::shared_ptr<pipe::ReplySink>&& sink) {
   if (log_enabled(LogLevel::debug)) {
     log(LogLevel::debug, "calls", "Event emitted",
         {{"request_id", event.request_id},
@@ -69,9 +69,9 @@ std::shared_ptr<pipe::CallControl> ObservedPeer::submit(pipe::Event event, std::
   return peer_.submit(std::move(event), std::move(body), std::move(origin), std::move(observed));
 }
 
-std::shared_ptr<pipe::CallControl> LoggedHandlers::submit(pipe::Event event, std::string body,
-                                                          pipe::Origin origin,
-                                                          std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> LoggedHandlers::submit(pipe::Event&& event, std::string&& body,
+                                                          const pipe::Origin& origin,
+                                                          std::shared_ptr<pipe::ReplySink>&& sink) {
   if (log_enabled(LogLevel::debug)) {
     log(LogLevel::debug, "calls", "Event received",
         {{"request_id", event.request_id},

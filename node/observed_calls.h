@@ -17,9 +17,9 @@ class ObservedPeer final : public pipe::EventTarget {
   ObservedPeer(pipe::EventTarget& peer, Instruments& instruments)
       : peer_(peer), instruments_(instruments) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   pipe::EventTarget& peer_;
@@ -32,9 +32,9 @@ class LoggedHandlers final : public pipe::EventTarget {
   /// `handlers` outlives this object.
   explicit LoggedHandlers(pipe::EventTarget& handlers) : handlers_(handlers) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   pipe::EventTarget& handlers_;

@@ -21,9 +21,9 @@ class RemoteTarget final : public pipe::EventTarget {
   RemoteTarget(pipe::EventTarget& peer, std::string client)
       : peer_(peer), client_(std::move(client)) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   pipe::EventTarget& peer_;
@@ -40,9 +40,9 @@ class GatherTarget final : public pipe::EventTarget {
                std::chrono::milliseconds timeout)
       : next_(next), request_(request), timeout_(timeout) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   pipe::EventTarget& next_;

@@ -83,11 +83,11 @@ class ReplySink {
   virtual ~ReplySink() = default;
 
   /// The whole answer at once: the common case.
-  virtual void reply(ReplyHead head, std::string body) = 0;
+  virtual void reply(ReplyHead&& head, std::string&& body) = 0;
 
   /// An answer whose body follows in pieces. The producer keeps at most its window un-consumed:
   /// CallControl::consumed() asks for more.
-  virtual void begin(ReplyHead head) = 0;
+  virtual void begin(ReplyHead&& head) = 0;
   virtual void data(std::string piece) = 0;
   virtual void end() = 0;
 
@@ -135,8 +135,9 @@ class EventTarget {
 
   /// Safe from any thread. `sink` is kept until the answer is complete or cancelled. The result is
   /// never null.
-  virtual std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
-                                              std::shared_ptr<ReplySink> sink) = 0;
+  virtual std::shared_ptr<CallControl> submit(Event&& event, std::string&& body,
+                                              const Origin& origin,
+                                              std::shared_ptr<ReplySink>&& sink) = 0;
 };
 
 }  // namespace rp::pipe

@@ -23,10 +23,10 @@ class RepeatedAnswer final : public ReplySink {
  public:
   explicit RepeatedAnswer(std::shared_ptr<ReplySink> sink) : sink_(std::move(sink)) {}
 
-  void reply(ReplyHead head, std::string body) override {
+  void reply(ReplyHead&& head, std::string&& body) override {
     sink_->reply(std::move(head), std::move(body));
   }
-  void begin(ReplyHead head) override { sink_->begin(std::move(head)); }
+  void begin(ReplyHead&& head) override { sink_->begin(std::move(head)); }
   void data(std::string piece) override { sink_->data(std::move(piece)); }
   void end() override { sink_->end(); }
   void body_consumed(std::size_t bytes) override { sink_->body_consumed(bytes); }
@@ -76,8 +76,9 @@ struct Submission {
 
 }  // namespace
 
-std::shared_ptr<CallControl> Pipe::Target::submit(Event event, std::string body, Origin /*origin*/,
-                                                  std::shared_ptr<ReplySink> sink) {
+std::shared_ptr<CallControl> Pipe::Target::submit(Event&& event, std::string&& body,
+                                                  const Origin& /*origin*/,
+                                                  std::shared_ptr<ReplySink>&& sink) {
   auto call = std::make_shared<Call>(anchor_);
   if (anchor_->thread.is_current()) {
     call->start(std::move(event), std::move(body), std::move(sink));
@@ -139,7 +140,7 @@ void Pipe::Call::give_back(Event&& event, std::string&& body) {
   if (cancelled_) next->cancel();
 }
 
-void Pipe::Call::not_sent(Event event, std::string body) {
+void Pipe::Call::not_sent(Event&& event, std::string&& body) {
   give_back(std::move(event), std::move(body));
 }
 
@@ -174,13 +175,13 @@ void Pipe::Call::body_end() {
   });
 }
 
-void Pipe::Call::reply(ReplyHead head, std::string body) {
+void Pipe::Call::reply(ReplyHead&& head, std::string&& body) {
   copy_.reset();
   if (const auto sink = std::exchange(sink_, nullptr))
     sink->reply(std::move(head), std::move(body));
 }
 
-void Pipe::Call::begin(ReplyHead head) {
+void Pipe::Call::begin(ReplyHead&& head) {
   copy_.reset();
   if (const auto sink = sink_) sink->begin(std::move(head));
 }

@@ -38,13 +38,13 @@ class Pipe::Call final : public CallControl,
   void body_data(std::string piece) override;
   void body_end() override;
 
-  void reply(ReplyHead head, std::string body) override;
-  void begin(ReplyHead head) override;
+  void reply(ReplyHead&& head, std::string&& body) override;
+  void begin(ReplyHead&& head) override;
   void data(std::string piece) override;
   void end() override;
   void fail(Failure failure) override;
   void body_consumed(std::size_t bytes) override;
-  void not_sent(Event event, std::string body) override;
+  void not_sent(Event&& event, std::string&& body) override;
 
  private:
   friend class Target;
@@ -72,8 +72,8 @@ class Pipe::Target final : public EventTarget {
  public:
   explicit Target(std::shared_ptr<Anchor> anchor) : anchor_(std::move(anchor)) {}
 
-  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
-                                      std::shared_ptr<ReplySink> sink) override;
+  std::shared_ptr<CallControl> submit(Event&& event, std::string&& body, const Origin& origin,
+                                      std::shared_ptr<ReplySink>&& sink) override;
 
  private:
   const std::shared_ptr<Anchor> anchor_;

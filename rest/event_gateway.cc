@@ -74,12 +74,12 @@ class HttpReply final : public pipe::ReplySink {
         method_(std::move(method)),
         submitted_at_(pipe::Clock::now()) {}
 
-  void reply(pipe::ReplyHead head, std::string body) override {
+  void reply(pipe::ReplyHead&& head, std::string&& body) override {
     if (!is_header_value(head.content_type)) return refuse_content_type();
     exchange_->respond({http_head(head), std::move(body)});
   }
 
-  void begin(pipe::ReplyHead head) override {
+  void begin(pipe::ReplyHead&& head) override {
     if (!is_header_value(head.content_type)) return refuse_content_type();
     auto http = http_head(head);
     if (head.body_bytes)

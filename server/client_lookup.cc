@@ -118,9 +118,9 @@ class ClientLookup::Host final : public pipe::EventTarget {
  public:
   Host(ClientLookup& lookup, std::string host) : lookup_(lookup), host_(std::move(host)) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     if (auto control = lookup_.submit_to_client(host_, event, body, origin, sink)) return control;
     if (looks_like_ipv4(host_)) {
       return lookup_.submit_to({host_}, std::move(event), std::move(body), std::move(origin),
@@ -146,9 +146,9 @@ class ClientLookup::Client final : public pipe::EventTarget {
  public:
   Client(ClientLookup& lookup, std::string name) : lookup_(lookup), name_(std::move(name)) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     if (auto control = lookup_.submit_to_client(name_, event, body, origin, sink)) return control;
     sink->fail({pipe::Errc::unknown_peer, "no client named '" + name_ + "' is connected"});
     return node::ended_call();
@@ -168,7 +168,7 @@ std::shared_ptr<pipe::EventTarget> ClientLookup::client(std::string name) {
 }
 
 std::shared_ptr<pipe::CallControl> ClientLookup::submit_to_client(
-    const std::string& name, pipe::Event& event, std::string& body, pipe::Origin& origin,
+    const std::string& name, pipe::Event& event, std::string& body, const pipe::Origin& origin,
     std::shared_ptr<pipe::ReplySink>& sink) {
   if (const auto target = registry_.by_name(name)) {
     return target->submit(std::move(event), std::move(body), std::move(origin), std::move(sink));

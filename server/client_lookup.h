@@ -44,7 +44,7 @@ class ClientLookup {
   /// To the client of that identity, now or when it is back; null when no such client is known, and
   /// then nothing of the arguments is used.
   std::shared_ptr<pipe::CallControl> submit_to_client(const std::string& name, pipe::Event& event,
-                                                      std::string& body, pipe::Origin& origin,
+                                                      std::string& body, const pipe::Origin& origin,
                                                       std::shared_ptr<pipe::ReplySink>& sink);
 
   /// Those connected from one of the addresses, or who may yet connect.

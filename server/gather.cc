@@ -201,7 +201,7 @@ void Gather::Call::ask() {
         std::make_shared<GatheredReply>(weak_from_this(), name, limits_.reply_bytes_max);
     asked_.emplace(name, answer);
     lock.unlock();
-    answer->steer(find_(name)->submit(event_, body_, {}, answer));
+    answer->steer(find_(name)->submit(pipe::Event(event_), std::string(body_), {}, answer));
     lock.lock();
   }
   asking_ = false;

@@ -11,7 +11,7 @@ constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
 
 }  // namespace
 
-void GatherOutput::begin(pipe::ReplyHead head) {
+void GatherOutput::begin(pipe::ReplyHead&& head) {
   const std::lock_guard lock(mutex_);
   head_ = std::move(head);
 }
@@ -33,7 +33,7 @@ void GatherOutput::end() {
   ended_ = true;
 }
 
-void GatherOutput::reply(pipe::ReplyHead head, std::string body) {
+void GatherOutput::reply(pipe::ReplyHead&& head, std::string&& body) {
   const std::lock_guard lock(mutex_);
   head_ = std::move(head);
   whole_ = std::move(body);

@@ -23,11 +23,11 @@ class GatherOutput {
   explicit GatherOutput(std::shared_ptr<pipe::ReplySink> sink) : sink_(std::move(sink)) {}
 
   /// The answer as a stream: head, pieces, end. What is pushed waits for run().
-  void begin(pipe::ReplyHead head);
+  void begin(pipe::ReplyHead&& head);
   void push(std::string_view text);
   void end();
   /// Or as a whole, or as a failure; the failure also ends a stream.
-  void reply(pipe::ReplyHead head, std::string body);
+  void reply(pipe::ReplyHead&& head, std::string&& body);
   void fail(pipe::Failure failure);
 
   /// The caller took `bytes` of the stream.

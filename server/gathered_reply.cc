@@ -29,12 +29,12 @@ void GatheredReply::cancel() {
   if (control) control->cancel();
 }
 
-void GatheredReply::reply(pipe::ReplyHead head, std::string body) {
+void GatheredReply::reply(pipe::ReplyHead&& head, std::string&& body) {
   head_ = std::move(head);
   if (take(body)) end();
 }
 
-void GatheredReply::begin(pipe::ReplyHead head) { head_ = std::move(head); }
+void GatheredReply::begin(pipe::ReplyHead&& head) { head_ = std::move(head); }
 
 void GatheredReply::data(std::string piece) {
   if (take(piece)) consumed(piece.size());

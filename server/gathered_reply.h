@@ -36,8 +36,8 @@ class GatheredReply final : public pipe::ReplySink {
   /// Nobody waits for this client any more. From any thread.
   void cancel();
 
-  void reply(pipe::ReplyHead head, std::string body) override;
-  void begin(pipe::ReplyHead head) override;
+  void reply(pipe::ReplyHead&& head, std::string&& body) override;
+  void begin(pipe::ReplyHead&& head) override;
   void data(std::string piece) override;
   void end() override;
   void fail(pipe::Failure failure) override;

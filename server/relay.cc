@@ -22,9 +22,9 @@ Relay::Relay(Parts parts)
       relayed_(parts_.metrics.counter("restpipe_relayed_calls_total",
                                       "Events passed from one client to another, or to all.")) {}
 
-std::shared_ptr<pipe::CallControl> Relay::submit(pipe::Event event, std::string body,
-                                                 pipe::Origin origin,
-                                                 std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> Relay::submit(pipe::Event&& event, std::string&& body,
+                                                 const pipe::Origin& origin,
+                                                 std::shared_ptr<pipe::ReplySink>&& sink) {
   if (event.target.empty()) {
     event.caller.clear();
     return parts_.own.submit(std::move(event), std::move(body), std::move(origin), std::move(sink));

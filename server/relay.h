@@ -32,9 +32,9 @@ class Relay final : public pipe::EventTarget {
   /// All of them outlive this object and its calls.
   explicit Relay(Parts parts);
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   std::shared_ptr<pipe::CallControl> to_one(std::string name, pipe::Event event, std::string body,

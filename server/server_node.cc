@@ -90,9 +90,9 @@ class ServerNode final : public node::NodeEnd {
    public:
     explicit Everybody(ServerNode& server) : server_(server) {}
 
-    std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                              pipe::Origin /*origin*/,
-                                              std::shared_ptr<pipe::ReplySink> sink) override {
+    std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                              const pipe::Origin& /*origin*/,
+                                              std::shared_ptr<pipe::ReplySink>&& sink) override {
       return server_.gather_.submit(server_.clients(), std::move(event), std::move(body),
                                     std::move(sink));
     }

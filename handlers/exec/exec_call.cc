@@ -256,7 +256,7 @@ bool ExecCall::take_cgi_head() {
 void ExecCall::begin_reply() {
   if (begun_) return;
   begun_ = true;
-  begin(head_);
+  begin(pipe::ReplyHead(head_));
   write(std::exchange(held_, {}));
 }
 

@@ -18,9 +18,9 @@ ExecTarget::ExecTarget(ExecOptions options, Threads& threads)
 
 ExecTarget::~ExecTarget() = default;
 
-std::shared_ptr<pipe::CallControl> ExecTarget::submit(pipe::Event event, std::string body,
-                                                      pipe::Origin origin,
-                                                      std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> ExecTarget::submit(pipe::Event&& event, std::string&& body,
+                                                      const pipe::Origin& origin,
+                                                      std::shared_ptr<pipe::ReplySink>&& sink) {
   auto call = std::make_shared<ExecCall>(shared_, std::move(event), std::move(body),
                                          std::move(origin), std::move(sink));
   call->launch();

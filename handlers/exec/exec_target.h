@@ -30,9 +30,9 @@ class ExecTarget final : public pipe::EventTarget {
   ExecTarget(ExecOptions options, Threads& threads);
   ~ExecTarget() override;
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
   /// Waits until no child process is left, at most for `most`; once the calls have ended.
   void wait_for_processes(std::chrono::milliseconds most);

@@ -16,9 +16,9 @@ FilesTarget::FilesTarget(FilesOptions options, Threads& threads)
   }
 }
 
-std::shared_ptr<pipe::CallControl> FilesTarget::submit(pipe::Event event, std::string body,
-                                                       pipe::Origin origin,
-                                                       std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> FilesTarget::submit(pipe::Event&& event, std::string&& body,
+                                                       const pipe::Origin& origin,
+                                                       std::shared_ptr<pipe::ReplySink>&& sink) {
   auto call = std::make_shared<FilesCall>(options_, threads_, std::move(event), std::move(body),
                                           std::move(origin), std::move(sink));
   call->launch();

@@ -21,9 +21,9 @@ class FilesTarget final : public pipe::EventTarget {
   /// served.
   FilesTarget(FilesOptions options, Threads& threads);
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
  private:
   const std::shared_ptr<const FilesOptions> options_;

@@ -98,14 +98,14 @@ void LocalCall::leave() {
   on_over();
 }
 
-void LocalCall::reply(pipe::ReplyHead head, std::string body) {
+void LocalCall::reply(pipe::ReplyHead&& head, std::string&& body) {
   if (const auto sink = take_sink()) {
     sink->reply(std::move(head), std::move(body));
     leave();
   }
 }
 
-void LocalCall::begin(pipe::ReplyHead head) {
+void LocalCall::begin(pipe::ReplyHead&& head) {
   if (sink_) sink_->begin(std::move(head));
 }
 

@@ -57,8 +57,8 @@ class LocalCall : public pipe::CallControl, public std::enable_shared_from_this<
   std::size_t room() const noexcept;
 
   // The answer, in the order that ReplySink asks for. Ignored once the call is over.
-  void reply(pipe::ReplyHead head, std::string body);
-  void begin(pipe::ReplyHead head);
+  void reply(pipe::ReplyHead&& head, std::string&& body);
+  void begin(pipe::ReplyHead&& head);
   void write(std::string piece);
   void end();
   void fail(pipe::Errc code, std::string detail);

@@ -206,7 +206,7 @@ asio::awaitable<void> ProxyCall::relay_reply() {
   if (!whole) {
     begun_ = true;
     if (length) head_.body_bytes = *length;
-    begin(head_);
+    begin(pipe::ReplyHead(head_));
   }
   std::string piece;
   while (!parser_->is_done()) {

@@ -11,9 +11,9 @@ ProxyTarget::ProxyTarget(ProxyOptions options, Threads& threads)
 
 ProxyTarget::~ProxyTarget() = default;
 
-std::shared_ptr<pipe::CallControl> ProxyTarget::submit(pipe::Event event, std::string body,
-                                                       pipe::Origin origin,
-                                                       std::shared_ptr<pipe::ReplySink> sink) {
+std::shared_ptr<pipe::CallControl> ProxyTarget::submit(pipe::Event&& event, std::string&& body,
+                                                       const pipe::Origin& origin,
+                                                       std::shared_ptr<pipe::ReplySink>&& sink) {
   auto call = std::make_shared<ProxyCall>(shared_, std::move(event), std::move(body),
                                           std::move(origin), std::move(sink));
   call->launch();

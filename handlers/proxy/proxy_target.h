@@ -25,9 +25,9 @@ class ProxyTarget final : public pipe::EventTarget {
   ProxyTarget(ProxyOptions options, Threads& threads);
   ~ProxyTarget() override;
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override;
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override;
 
   struct Shared;
 

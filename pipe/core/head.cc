@@ -224,7 +224,7 @@ void append_error_reply(const Failure& failure, CallId call, std::string& out) {
                message.size() + FieldWriter::kOverheadBytes, write, {}, out);
 }
 
-Result<Event> decode_call(std::string_view head, Clock::time_point now) {
+error_code decode_call(std::string_view head, Clock::time_point now, Event& event) {
   CallFields call;
   Headers headers;
   std::uint64_t timeout_ms = 0;
@@ -269,16 +269,17 @@ Result<Event> decode_call(std::string_view head, Clock::time_point now) {
   if (!fields.well_formed() || wrong_in_call(call) || wrong_in_headers(headers)) {
     return Errc::malformed_frame;
   }
-  return Event{.verb = std::string(call.verb),
-               .noun = std::string(call.noun),
-               .query = std::string(call.query),
-               .content_type = std::string(call.content_type),
-               .headers = std::move(headers),
-               .request_id = std::string(call.request_id),
-               .deadline = deadline_from(timeout_ms, now),
-               .target = std::string(call.target),
-               .caller = std::string(call.caller),
-               .body_bytes = body_bytes};
+  event.verb = call.verb;
+  event.noun = call.noun;
+  event.query = call.query;
+  event.content_type = call.content_type;
+  event.headers = std::move(headers);
+  event.request_id = call.request_id;
+  event.deadline = deadline_from(timeout_ms, now);
+  event.target = call.target;
+  event.caller = call.caller;
+  event.body_bytes = body_bytes;
+  return {};
 }
 
 Result<DecodedReply> decode_reply(std::string_view head) {

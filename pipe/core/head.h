@@ -29,8 +29,9 @@ void append_reply(const ReplyHead& head, std::string_view body, bool end, CallId
                   std::string& out);
 void append_error_reply(const Failure& failure, CallId call, std::string& out);
 
-/// A received CALL head as an event, or malformed_frame.
-Result<Event> decode_call(std::string_view head, Clock::time_point now);
+/// Reads a received CALL head into a fresh event, or says malformed_frame. In place, because an
+/// event takes longer to move than to read.
+error_code decode_call(std::string_view head, Clock::time_point now, Event& event);
 
 /// A received REPLY head: what the handler said, or why none could.
 struct DecodedReply {

@@ -1,6 +1,7 @@
 #include "pipe/core/incoming_calls.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "pipe/core/control.h"
@@ -29,7 +30,7 @@ class IncomingCalls::Answer final : public ReplySink {
   Answer(std::shared_ptr<Anchor> anchor, Ticket ticket)
       : anchor_(std::move(anchor)), ticket_(ticket) {}
 
-  void reply(ReplyHead head, std::string body) override {
+  void reply(ReplyHead&& head, std::string&& body) override {
     if (anchor_->home.is_current()) {  // the common case, without moving the answer about
       if (anchor_->calls) anchor_->calls->reply(ticket_, std::move(head), std::move(body));
       return;
@@ -39,7 +40,7 @@ class IncomingCalls::Answer final : public ReplySink {
       calls.reply(ticket, std::move(head), std::move(body));
     });
   }
-  void begin(ReplyHead head) override {
+  void begin(ReplyHead&& head) override {
     at_home([ticket = ticket_, head = std::move(head)](IncomingCalls& calls) mutable {
       calls.begin(ticket, std::move(head));
     });
@@ -127,8 +128,8 @@ void IncomingCalls::refuse(CallId id, Failure failure) {
 IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_point now) {
   const CallId id = frame.header.call;
   const bool end = (frame.header.flags & frame_flag::end) != 0;
-  Result<Event> event = decode_call(frame.head(), now);
-  if (!event) return Outcome::malformed;
+  Event event;
+  if (decode_call(frame.head(), now, event)) return Outcome::malformed;
   if (!end && !frame.body().empty()) return Outcome::violation;
   Call* call = open(id);
   if (!call) return Outcome::violation;
@@ -142,21 +143,25 @@ IncomingCalls::Outcome IncomingCalls::on_call(const Frame& frame, Clock::time_po
     refuse(id, {Errc::overloaded, "too many replies wait to be read; the handler has not run"});
     return Outcome::ok;
   }
-  event->body_follows = !end;
+  event.body_follows = !end;
   call->body_open = !end;
   if (!end)
     call->window =
         ReceiveWindow(context_.limits.stream_window_bytes, Limits::kStreamWindowBytesMax);
-  submit(*call, std::move(*event), std::string(frame.body()));
+  submit(*call, std::move(event), std::string(frame.body()));
   return Outcome::ok;
 }
 
 void IncomingCalls::submit(Call& call, Event&& event, std::string&& body) {
   const Ticket ticket{call.id, call.serial};
-  Origin origin = context_.origin;
-  if (context_.passes_on && !event.caller.empty()) origin.node = std::move(event.caller);
+  std::optional<Origin> first_caller;
+  if (context_.passes_on && !event.caller.empty()) {
+    first_caller = context_.origin;
+    first_caller->node = std::move(event.caller);
+  }
   event.caller.clear();
-  auto control = context_.target.submit(std::move(event), std::move(body), std::move(origin),
+  auto control = context_.target.submit(std::move(event), std::move(body),
+                                        first_caller ? *first_caller : context_.origin,
                                         std::make_shared<Answer>(anchor_, ticket));
   // The target may have answered already, and the slot may even serve another call by now.
   if (Call* open = find(ticket)) open->control = std::move(control);

@@ -24,7 +24,7 @@ std::string joined(const SendStream& stream) {
 
 }  // namespace
 
-void Caller::not_sent(Event /*event*/, std::string /*body*/) {
+void Caller::not_sent(Event&& /*event*/, std::string&& /*body*/) {
   fail({Errc::not_sent, std::string(kNotSent)});
 }
 
@@ -243,14 +243,15 @@ void OutgoingCalls::return_unsent(Clock::time_point now) {
     Call* call =
         header.type == static_cast<std::uint8_t>(FrameType::call) ? find(header.call) : nullptr;
     if (!call) continue;  // an answer to the peer, or a call that was cancelled meanwhile
-    Result<Event> event = decode_call((*frame)->head(), now);
-    event->deadline = call->deadline;
+    Event event;
+    if (decode_call((*frame)->head(), now, event)) continue;  // cannot be: it is our own
+    event.deadline = call->deadline;
     std::string body((*frame)->body());
     if (call->request) {
-      event->body_follows = !call->request->ended;
+      event.body_follows = !call->request->ended;
       body = joined(*call->request);
     }
-    unsent.push_back({release(*call), std::move(*event), std::move(body)});
+    unsent.push_back({release(*call), std::move(event), std::move(body)});
   }
   for (Unsent& u : unsent) u.caller->not_sent(std::move(u.event), std::move(u.body));
 }

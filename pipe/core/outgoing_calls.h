@@ -28,7 +28,7 @@ class Caller : public ReplySink {
   /// Instead of an answer: the session ended before the call was written, so its handler has not
   /// run. Here is the call again, with what has been given of its body; `event.body_follows` says
   /// whether the body goes on. The call may be made on another session.
-  virtual void not_sent(Event event, std::string body);
+  virtual void not_sent(Event&& event, std::string&& body);
 };
 
 /// The calls that this side made in one session and that somebody still waits for.

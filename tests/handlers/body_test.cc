@@ -29,7 +29,7 @@ class FollowingBodyTest : public testing::Test {
   void add_echo(Flags flags) {
     dispatcher_.add("put", "echo", flags, [this](const Invocation& asked, Responder& responder) {
       ++ran_;
-      responder.reply({}, asked.body);
+      responder.reply({}, std::string(asked.body));
     });
   }
 

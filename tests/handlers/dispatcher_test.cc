@@ -147,7 +147,7 @@ TEST_F(DispatcherTest, RefusesAHeadThatCouldSplitAResponse) {
 
 TEST_F(DispatcherTest, ChecksJsonBodiesBeforeTheHandlerRuns) {
   dispatcher_.add("post", "echo", Flags::none, [](const Invocation& asked, Responder& responder) {
-    responder.reply({}, asked.body);
+    responder.reply({}, std::string(asked.body));
   });
   const auto post = [this](std::string type, std::string body) {
     auto event = make_event("post", "echo");

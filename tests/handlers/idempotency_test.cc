@@ -338,8 +338,8 @@ TEST_F(IdempotencyTest, KeysOfDifferentCallersAreDifferent) {
 /// Answers with the number of its calls.
 class CountingTarget final : public pipe::EventTarget {
  public:
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event, std::string, pipe::Origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&&, std::string&&, const pipe::Origin&,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     if (refuses) {
       sink->fail({Errc::overloaded, "no process left"});
     } else {

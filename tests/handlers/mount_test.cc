@@ -32,8 +32,9 @@ class Target final : public pipe::EventTarget {
     std::shared_ptr<Control> control;
   };
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body, pipe::Origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin&,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     taken.push_back(
         {std::move(event), std::move(body), std::move(sink), std::make_shared<Control>()});
     return taken.back().control;
@@ -110,7 +111,7 @@ TEST_F(MountTest, EverythingPassesInBothDirections) {
   EXPECT_EQ(taken.control->body, "ab.");
   pipe::ReplyHead head{0, "text/plain", {{"x-a", "1"}}};
   head.http_status = 201;
-  taken.sink->begin(head);
+  taken.sink->begin(std::move(head));
   taken.sink->data("one ");
   asked.control->consumed(4);
   EXPECT_EQ(taken.control->consumed_bytes, 4U);

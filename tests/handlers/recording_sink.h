@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kPatience{20};
 /// A sink that remembers what it was told, and checks that it is told in a legal order.
 class RecordingSink final : public pipe::ReplySink {
  public:
-  void reply(pipe::ReplyHead head, std::string body) override {
+  void reply(pipe::ReplyHead&& head, std::string&& body) override {
     record([&] {
       EXPECT_TRUE(!begun_ && !done_) << "reply() after another answer";
       head_ = std::move(head);
@@ -28,7 +28,7 @@ class RecordingSink final : public pipe::ReplySink {
       done_ = true;
     });
   }
-  void begin(pipe::ReplyHead head) override {
+  void begin(pipe::ReplyHead&& head) override {
     record([&] {
       EXPECT_TRUE(!begun_ && !done_) << "begin() after another answer";
       head_ = std::move(head);

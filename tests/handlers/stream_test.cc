@@ -172,8 +172,8 @@ TEST_F(StreamTest, TellsWhenThereIsRoomAgain) {
 /// A caller that cancels from within the sink, as a front-end does when its client has left.
 class CancellingSink final : public pipe::ReplySink {
  public:
-  void reply(pipe::ReplyHead, std::string) override { ADD_FAILURE(); }
-  void begin(pipe::ReplyHead) override {}
+  void reply(pipe::ReplyHead&&, std::string&&) override { ADD_FAILURE(); }
+  void begin(pipe::ReplyHead&&) override {}
   void data(std::string) override {
     if (auto control = control_.lock()) control->cancel();
     ++pieces_;

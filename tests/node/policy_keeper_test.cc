@@ -114,8 +114,9 @@ class GuardedHandlersTest : public PolicyKeeperTest {
  protected:
   class Handlers final : public pipe::EventTarget {
    public:
-    std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string, pipe::Origin,
-                                              std::shared_ptr<pipe::ReplySink>) override {
+    std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&&,
+                                              const pipe::Origin&,
+                                              std::shared_ptr<pipe::ReplySink>&&) override {
       nouns.push_back(event.noun);
       return nullptr;
     }
@@ -123,8 +124,8 @@ class GuardedHandlersTest : public PolicyKeeperTest {
   };
   class Told final : public pipe::ReplySink {
    public:
-    void reply(pipe::ReplyHead, std::string) override {}
-    void begin(pipe::ReplyHead) override {}
+    void reply(pipe::ReplyHead&&, std::string&&) override {}
+    void begin(pipe::ReplyHead&&) override {}
     void data(std::string) override {}
     void end() override {}
     void fail(pipe::Failure failure) override { failed = std::move(failure); }

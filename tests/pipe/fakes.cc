@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "pipe/core/head.h"
+
 namespace rp::pipe::test {
 
 bool FakeHome::run_posted() {
@@ -12,14 +14,14 @@ bool FakeHome::run_posted() {
   return true;
 }
 
-void RecordingSink::reply(ReplyHead h, std::string b) {
+void RecordingSink::reply(ReplyHead&& h, std::string&& b) {
   EXPECT_FALSE(begun) << "reply() after begin()";
   head = std::move(h);
   body = std::move(b);
   ending();
 }
 
-void RecordingSink::begin(ReplyHead h) {
+void RecordingSink::begin(ReplyHead&& h) {
   EXPECT_FALSE(begun) << "begin() twice";
   EXPECT_EQ(endings, 0);
   begun = true;
@@ -49,7 +51,7 @@ void RecordingSink::ending() {
   if (on_ending) on_ending();
 }
 
-void RecordingSink::not_sent(Event e, std::string b) {
+void RecordingSink::not_sent(Event&& e, std::string&& b) {
   returned = std::move(e);
   returned_body = std::move(b);
   Caller::not_sent({}, {});
@@ -68,8 +70,8 @@ void FakeControl::body_end() {
   if (on_body_end) std::exchange(on_body_end, nullptr)();
 }
 
-std::shared_ptr<CallControl> FakeTarget::submit(Event e, std::string body, Origin origin,
-                                                std::shared_ptr<ReplySink> sink) {
+std::shared_ptr<CallControl> FakeTarget::submit(Event&& e, std::string&& body, const Origin& origin,
+                                                std::shared_ptr<ReplySink>&& sink) {
   Received call{std::move(e), std::move(body), std::move(origin), std::move(sink),
                 std::make_shared<FakeControl>()};
   const auto control = call.control;
@@ -88,6 +90,12 @@ std::shared_ptr<CallControl> FakeTarget::submit(Event e, std::string body, Origi
 void FakeTarget::deliver(Received call) {
   if (answer) return answer(call);
   received.push_back(std::move(call));
+}
+
+Result<Event> decoded_call(std::string_view head, Clock::time_point now) {
+  Event event;
+  const error_code ec = decode_call(head, now, event);
+  return ec ? Result<Event>(ec) : Result<Event>(std::move(event));
 }
 
 Event event(std::string noun) {

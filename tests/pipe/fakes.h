@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,13 +35,13 @@ class FakeHome final : public HomeThread {
 /// Records an answer and checks that it comes in one of the orders that ReplySink allows.
 class RecordingSink final : public Caller {
  public:
-  void reply(ReplyHead h, std::string b) override;
-  void begin(ReplyHead h) override;
+  void reply(ReplyHead&& h, std::string&& b) override;
+  void begin(ReplyHead&& h) override;
   void data(std::string piece) override;
   void end() override;
   void fail(Failure f) override;
   void body_consumed(std::size_t bytes) override { body_consumed_bytes += bytes; }
-  void not_sent(Event e, std::string b) override;
+  void not_sent(Event&& e, std::string&& b) override;
 
   bool begun = false;
   int endings = 0;  ///< 1 once the answer is complete; more is a bug of whoever answers
@@ -94,8 +95,8 @@ class FakeTarget final : public EventTarget {
     std::shared_ptr<FakeControl> control;
   };
 
-  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
-                                      std::shared_ptr<ReplySink> sink) override;
+  std::shared_ptr<CallControl> submit(Event&& event, std::string&& body, const Origin& origin,
+                                      std::shared_ptr<ReplySink>&& sink) override;
 
   bool gathers = true;
   std::vector<Received> received;
@@ -106,5 +107,8 @@ class FakeTarget final : public EventTarget {
 };
 
 Event event(std::string noun = "time");
+
+/// What a received CALL head says.
+Result<Event> decoded_call(std::string_view head, Clock::time_point now);
 
 }  // namespace rp::pipe::test

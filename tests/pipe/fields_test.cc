@@ -13,10 +13,13 @@
 
 #include "pipe/core/head.h"
 #include "pipe/core/parse.h"
+#include "tests/pipe/fakes.h"
 
 /// Heads are read and written without the generated classes; here both must agree.
 namespace rp::pipe {
 namespace {
+
+using test::decoded_call;
 
 namespace v1 = restpipe::v1;
 
@@ -204,12 +207,12 @@ TEST_F(HeadsTest, CallsAreReadAsTheGeneratedClassReadsThem) {
   Lenient<v1::CallHead> lenient;
   for (int i = 0; i < kRounds && !HasFailure(); ++i) {
     const v1::CallHead sent = random_call();
-    const Result<Event> whole = decode_call(sent.SerializeAsString(), kNow);
+    const Result<Event> whole = decoded_call(sent.SerializeAsString(), kNow);
     ASSERT_TRUE(whole);
     expect_same(*whole, sent);
 
     const std::string bytes = damaged(sent.SerializeAsString());
-    const Result<Event> event = decode_call(bytes, kNow);
+    const Result<Event> event = decoded_call(bytes, kNow);
     if (!event) continue;
     const auto m = lenient.read(bytes);
     ASSERT_TRUE(m) << "taken, but no message: " << testing::PrintToString(bytes);
@@ -237,7 +240,7 @@ TEST_F(HeadsTest, RepliesAreReadAsTheGeneratedClassReadsThem) {
 TEST_F(HeadsTest, CallsAreWrittenAsTheGeneratedClassWritesThem) {
   for (int i = 0; i < kRounds && !HasFailure(); ++i) {
     const v1::CallHead sent = random_call();
-    const Result<Event> event = decode_call(sent.SerializeAsString(), kNow);
+    const Result<Event> event = decoded_call(sent.SerializeAsString(), kNow);
     ASSERT_TRUE(event);
     std::string frame;
     append_call(*event, "body", true, 1, kNow, frame);

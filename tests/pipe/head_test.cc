@@ -13,6 +13,7 @@ namespace rp::pipe {
 namespace {
 
 namespace v1 = restpipe::v1;
+using test::decoded_call;
 using test::frames;
 using namespace std::chrono_literals;
 
@@ -52,7 +53,7 @@ error_code call_with(const std::function<void(v1::CallHead&)>& change) {
   v1::CallHead m;
   EXPECT_TRUE(m.ParseFromString(std::string(call_frame(full_event(), "", true).head())));
   change(m);
-  const Result<Event> event = decode_call(m.SerializeAsString(), kNow);
+  const Result<Event> event = decoded_call(m.SerializeAsString(), kNow);
   return event ? error_code() : event.error();
 }
 
@@ -63,7 +64,7 @@ TEST(CallHeadTest, CarriesEveryField) {
   EXPECT_EQ(frame.header.flags, frame_flag::end);
   EXPECT_EQ(frame.header.call, 0x70003U);
   EXPECT_EQ(frame.body(), "the body");
-  const Result<Event> got = decode_call(frame.head(), kNow + 10s);
+  const Result<Event> got = decoded_call(frame.head(), kNow + 10s);
   ASSERT_TRUE(got);
   EXPECT_EQ(got->verb, sent.verb);
   EXPECT_EQ(got->noun, sent.noun);
@@ -75,8 +76,8 @@ TEST(CallHeadTest, CarriesEveryField) {
 }
 
 TEST(CallHeadTest, LeavesNothingOfTheCallBefore) {
-  (void)decode_call(call_frame(full_event(), "", true).head(), kNow);
-  const Result<Event> got = decode_call(call_frame(test::event("x"), "", true).head(), kNow);
+  (void)decoded_call(call_frame(full_event(), "", true).head(), kNow);
+  const Result<Event> got = decoded_call(call_frame(test::event("x"), "", true).head(), kNow);
   ASSERT_TRUE(got);
   EXPECT_TRUE(got->headers.empty());
   EXPECT_EQ(got->query, "");
@@ -88,7 +89,7 @@ TEST(CallHeadTest, SaysTheTimeLeftRoundedUpAndNeverAsNone) {
   const auto arrives = [](Clock::duration left) {
     Event e = test::event();
     e.deadline = kNow + left;
-    return decode_call(call_frame(e, "", true).head(), kNow)->deadline - kNow;
+    return decoded_call(call_frame(e, "", true).head(), kNow)->deadline - kNow;
   };
   EXPECT_EQ(arrives(1ms), 1ms);
   EXPECT_EQ(arrives(1ms + 1ns), 2ms);
@@ -101,7 +102,7 @@ TEST(CallHeadTest, TakesAnAbsurdTimeLeftAsNone) {
   v1::CallHead m;
   m.set_verb("get");
   m.set_timeout_ms(~0ULL);
-  const Result<Event> got = decode_call(m.SerializeAsString(), kNow);
+  const Result<Event> got = decoded_call(m.SerializeAsString(), kNow);
   ASSERT_TRUE(got);
   EXPECT_EQ(got->deadline, Clock::time_point::max());
 }
@@ -155,7 +156,7 @@ TEST(CallHeadTest, RefusesHeadersBeyondTheirRules) {
 TEST(CallHeadTest, RefusesAFloodOfEmptyHeaders) {
   std::string head;
   while (head.size() + 2 <= Limits::kHeadBytesMax) head += std::string("\x2a\x00", 2);
-  EXPECT_EQ(decode_call(head, kNow).error(), Errc::malformed_frame);
+  EXPECT_EQ(decoded_call(head, kNow).error(), Errc::malformed_frame);
 }
 
 TEST(CallHeadTest, TakesEachFieldAtItsLimit) {
@@ -195,7 +196,7 @@ TEST(CallHeadTest, TakesOnlyWellFormedUtf8) {
     std::string head("\x0a\x03get\x12", 6);
     head += static_cast<char>(std::string(c.bytes).size());
     head += c.bytes;
-    EXPECT_EQ(static_cast<bool>(decode_call(head, kNow)), c.good) << c.bytes << ": the receiver";
+    EXPECT_EQ(static_cast<bool>(decoded_call(head, kNow)), c.good) << c.bytes << ": the receiver";
   }
 }
 
@@ -235,7 +236,7 @@ TEST(CallHeadTest, FitsItsSixteenBitLengthWheneverCheckPasses) {
   ASSERT_EQ(check(e), "");
   const test::SentFrame frame = call_frame(e, "", true);
   EXPECT_GT(frame.header.head_bytes, 60'000);
-  EXPECT_TRUE(decode_call(frame.head(), kNow));
+  EXPECT_TRUE(decoded_call(frame.head(), kNow));
 }
 
 test::SentFrame reply_frame(const ReplyHead& head, std::string_view body, bool end) {

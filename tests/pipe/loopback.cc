@@ -58,13 +58,13 @@ SocketPair::SocketPair() : dialled(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC,
 
 // ---- WaitingSink -------------------------------------------------------------------------------
 
-void WaitingSink::reply(ReplyHead, std::string body) {
+void WaitingSink::reply(ReplyHead&&, std::string&& body) {
   std::unique_lock lock(mutex_);
   body_ = std::move(body);
   complete(std::move(lock));
 }
 
-void WaitingSink::begin(ReplyHead) {}
+void WaitingSink::begin(ReplyHead&&) {}
 
 void WaitingSink::data(std::string piece) {
   std::shared_ptr<CallControl> control;
@@ -156,8 +156,9 @@ LocalHandlers::~LocalHandlers() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-std::shared_ptr<CallControl> LocalHandlers::submit(Event event, std::string body, Origin origin,
-                                                   std::shared_ptr<ReplySink> sink) {
+std::shared_ptr<CallControl> LocalHandlers::submit(Event&& event, std::string&& body,
+                                                   const Origin& origin,
+                                                   std::shared_ptr<ReplySink>&& sink) {
   ++submitted;
   {
     const std::lock_guard lock(mutex_);

@@ -38,8 +38,8 @@ struct SocketPair {
 /// An answer that a thread may wait for. Counts how often it is completed.
 class WaitingSink final : public ReplySink {
  public:
-  void reply(ReplyHead head, std::string body) override;
-  void begin(ReplyHead head) override;
+  void reply(ReplyHead&& head, std::string&& body) override;
+  void begin(ReplyHead&& head) override;
   void data(std::string piece) override;
   void end() override;
   void fail(Failure failure) override;
@@ -70,8 +70,8 @@ class WaitingSink final : public ReplySink {
 class LocalHandlers final : public EventTarget {
  public:
   ~LocalHandlers() override;
-  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin origin,
-                                      std::shared_ptr<ReplySink> sink) override;
+  std::shared_ptr<CallControl> submit(Event&& event, std::string&& body, const Origin& origin,
+                                      std::shared_ptr<ReplySink>&& sink) override;
   /// Answers all that stall.
   void release();
   std::size_t stalled() const;

@@ -88,7 +88,7 @@ TEST_F(PipePair, AnswerCallsFromManyThreadsInBothDirections) {
       event.noun = i % 20 == 0 ? "thread" : "echo";
       event.request_id = "t";
       auto sink = std::make_shared<WaitingSink>();
-      (void)target->submit(std::move(event), body, {}, sink);
+      (void)target->submit(std::move(event), std::string(body), {}, sink);
       if (sink->wait() && sink->body() == body && sink->endings() == 1) ++right;
     }
   };

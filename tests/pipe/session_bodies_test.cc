@@ -15,7 +15,7 @@ namespace {
 using namespace test;
 using Received = FakeTarget::Received;
 
-void answer_with_noun(Received& call) { call.sink->reply({}, call.event.noun); }
+void answer_with_noun(Received& call) { call.sink->reply({}, std::string(call.event.noun)); }
 
 ReplyHead typed(std::string content_type) {
   ReplyHead head;
@@ -58,12 +58,12 @@ TEST(SessionBodiesTest, CarriesTenMegabytesBothWaysAtOnce) {
   std::string got;
   pipe.acceptor.target.answer = [&](Received& call) {
     got = call.body;
-    call.sink->reply({}, down);
+    call.sink->reply({}, std::string(down));
   };
   std::string got_too;
   pipe.dialler.target.answer = [&](Received& call) {
     got_too = call.body;
-    call.sink->reply({}, down);
+    call.sink->reply({}, std::string(down));
   };
   const auto one = pipe.dialler.call(event(), up, pipe.now);
   const auto two = pipe.acceptor.call(event(), up, pipe.now);

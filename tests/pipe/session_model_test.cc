@@ -227,7 +227,7 @@ class Model {
       return sink.begin({});
     } else {
       made.expected = body_of(running.call + 7, size());
-      sink.reply({}, made.expected);
+      sink.reply({}, std::string(made.expected));
     }
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
   }

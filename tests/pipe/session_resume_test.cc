@@ -59,7 +59,9 @@ TEST(SessionResumeTest, KeepsAnAnswerThatIsGivenWithoutALink) {
 TEST(SessionResumeTest, ForgetsAFrameThatArrivedInPart) {
   for (std::size_t arrived = 0; arrived < 200; ++arrived) {
     MemoryPipe pipe;
-    pipe.acceptor.target.answer = [](Received& call) { call.sink->reply({}, call.event.noun); };
+    pipe.acceptor.target.answer = [](Received& call) {
+      call.sink->reply({}, std::string(call.event.noun));
+    };
     std::vector<std::shared_ptr<RecordingSink>> sinks;
     for (const char* noun : {"one", "two", "three", "four"}) {
       sinks.push_back(pipe.dialler.call(event(noun), "", pipe.now));
@@ -78,7 +80,7 @@ TEST(SessionResumeTest, GoesOnWithAStreamAtTheByte) {
   pipe.settle();
   std::string expected;
   for (int i = 0; i < 300'000; ++i) expected += std::to_string(i);
-  pipe.acceptor.target.received.at(0).sink->reply({}, expected);
+  pipe.acceptor.target.received.at(0).sink->reply({}, std::string(expected));
   for (std::size_t cut = 1; sink->endings == 0; cut = cut * 7 % 65'536 + 1) {
     pipe.break_link(kAll, cut);
     pipe.join();

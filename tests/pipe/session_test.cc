@@ -15,7 +15,7 @@ namespace {
 using namespace test;
 using Received = FakeTarget::Received;
 
-void answer_with_noun(Received& call) { call.sink->reply({}, call.event.noun); }
+void answer_with_noun(Received& call) { call.sink->reply({}, std::string(call.event.noun)); }
 
 ReplyHead typed(std::string content_type) {
   ReplyHead head;
@@ -55,7 +55,7 @@ TEST(SessionTest, CarriesACallAndItsAnswerInBothDirections) {
 TEST(SessionTest, WorksByteByByte) {
   MemoryPipe pipe;
   pipe.split(1);
-  pipe.acceptor.target.answer = [](Received& call) { call.sink->reply({}, call.body); };
+  pipe.acceptor.target.answer = [](Received& call) { call.sink->reply({}, std::move(call.body)); };
   std::string body(100'000, 'b');
   for (std::size_t i = 0; i < body.size(); i += 101) body[i] = static_cast<char>(i);
   const auto sink = pipe.dialler.call(event(), body, pipe.now);

@@ -314,7 +314,7 @@ TEST_F(EventGatewayTest, TakesRepliesFromAnotherThread) {
   std::vector<std::thread> threads;
   target_.answer_with([&](Submission& s) {
     threads.emplace_back([sink = s.sink, noun = s.event.noun] {
-      sink->reply({0, "t/t", {}}, noun);
+      sink->reply({0, "t/t", {}}, std::string(noun));
     });
   });
   serve();

@@ -56,9 +56,9 @@ struct Submission {
 /// Answers through a function that the test gives, and remembers the last submission.
 class Target final : public pipe::EventTarget {
  public:
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     Submission submission{std::move(event), std::move(body), std::move(origin), std::move(sink)};
     const auto answer = [this] {
       const std::lock_guard lock(mutex_);
@@ -97,7 +97,8 @@ class EventGatewayTest : public testing::Test {
     gateway_->serve(exchange, *address, target_);
   }
   void reply_with(pipe::ReplyHead head, std::string body) {
-    target_.answer_with([head, body](Submission& s) { s.sink->reply(head, body); });
+    target_.answer_with(
+        [head, body](Submission& s) { s.sink->reply(pipe::ReplyHead(head), std::string(body)); });
   }
   void fail_with(pipe::Errc code, std::string detail = "") {
     target_.answer_with([code, detail](Submission& s) { s.sink->fail({code, detail}); });

@@ -16,11 +16,11 @@ class FakeClient final : public pipe::EventTarget {
  public:
   explicit FakeClient(std::string name = "client") : name_(std::move(name)) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string /*body*/,
-                                            pipe::Origin /*origin*/,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& /*body*/,
+                                            const pipe::Origin& /*origin*/,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     nouns.push_back(event.noun);
-    sink->reply({}, name_);
+    sink->reply({}, std::string(name_));
     return std::make_shared<Control>();
   }
 
@@ -39,8 +39,8 @@ class FakeClient final : public pipe::EventTarget {
 /// Keeps the one answer that it gets.
 class KeptAnswer final : public pipe::ReplySink {
  public:
-  void reply(pipe::ReplyHead, std::string body) override { replied = std::move(body); }
-  void begin(pipe::ReplyHead) override {}
+  void reply(pipe::ReplyHead&&, std::string&& body) override { replied = std::move(body); }
+  void begin(pipe::ReplyHead&&) override {}
   void data(std::string) override {}
   void end() override {}
   void fail(pipe::Failure failure) override { failed = std::move(failure); }

@@ -61,7 +61,7 @@ class GatherTest : public testing::Test {
              const std::string& content_type = "text/plain") {
     pipe::ReplyHead head;
     head.content_type = content_type;
-    call(name).sink->reply(std::move(head), body);
+    call(name).sink->reply(std::move(head), std::string(body));
   }
 
   void run_until(const std::function<bool()>& done) {
@@ -336,8 +336,8 @@ class ThreadedPeer final : public pipe::EventTarget {
  public:
   ThreadedPeer(boost::asio::thread_pool& pool, int number) : pool_(pool), number_(number) {}
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event, std::string, pipe::Origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&&, std::string&&, const pipe::Origin&,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     boost::asio::post(pool_, [sink, number = number_] {
       if (number % 7 == 0) return sink->fail({Errc::session_lost, ""});
       if (number % 2 == 0) return sink->reply({}, std::string(3'000, 'x'));
@@ -364,8 +364,8 @@ class ThreadedReader final : public pipe::ReplySink {
  public:
   explicit ThreadedReader(boost::asio::thread_pool& pool) : pool_(pool) {}
 
-  void reply(pipe::ReplyHead, std::string body) override { finish(std::move(body)); }
-  void begin(pipe::ReplyHead) override {}
+  void reply(pipe::ReplyHead&&, std::string&& body) override { finish(std::move(body)); }
+  void begin(pipe::ReplyHead&&) override {}
   void data(std::string piece) override {
     EXPECT_EQ(inside_.fetch_add(1), 0) << "one at a time";
     text_ += piece;

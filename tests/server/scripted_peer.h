@@ -37,13 +37,13 @@ class ScriptedPeer final : public pipe::EventTarget {
     std::shared_ptr<NotedControl> control;
   };
 
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body,
-                                            pipe::Origin origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin& origin,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     auto control = std::make_shared<NotedControl>();
     calls.push_back(
         {std::move(event), std::move(body), std::move(origin), std::move(sink), control});
-    if (at_once) calls.back().sink->reply({}, *at_once);
+    if (at_once) calls.back().sink->reply({}, std::string(*at_once));
     return control;
   }
 
@@ -54,12 +54,12 @@ class ScriptedPeer final : public pipe::EventTarget {
 /// Keeps all that a caller is told.
 class NotedAnswer final : public pipe::ReplySink {
  public:
-  void reply(pipe::ReplyHead h, std::string b) override {
+  void reply(pipe::ReplyHead&& h, std::string&& b) override {
     head = std::move(h);
     body = std::move(b);
     ended = true;
   }
-  void begin(pipe::ReplyHead h) override { head = std::move(h); }
+  void begin(pipe::ReplyHead&& h) override { head = std::move(h); }
   void data(std::string piece) override {
     body += piece;
     largest_piece = std::max(largest_piece, piece.size());

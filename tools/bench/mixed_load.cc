@@ -47,8 +47,9 @@ class EndlessReply final : public pipe::CallControl {
 
 class Target final : public pipe::EventTarget {
  public:
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event event, std::string body, pipe::Origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&& event, std::string&& body,
+                                            const pipe::Origin&,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     auto control = std::make_shared<EndlessReply>(sink);
     if (event.noun == "bulk") {
       control->start();
@@ -62,8 +63,8 @@ class Target final : public pipe::EventTarget {
 /// Reads a bulk reply as fast as it comes.
 class BulkReader final : public pipe::ReplySink {
  public:
-  void reply(pipe::ReplyHead, std::string) override {}
-  void begin(pipe::ReplyHead) override {}
+  void reply(pipe::ReplyHead&&, std::string&&) override {}
+  void begin(pipe::ReplyHead&&) override {}
   void data(std::string piece) override {
     bytes += piece.size();
     if (control) control->consumed(piece.size());
@@ -89,10 +90,10 @@ class SmallCaller final : public pipe::ReplySink, public std::enable_shared_from
     event.request_id = "0123456789abcdef";
     peer_->submit(std::move(event), std::string(kBodyBytes, 's'), {}, shared_from_this());
   }
-  void reply(pipe::ReplyHead, std::string) override {
+  void reply(pipe::ReplyHead&&, std::string&&) override {
     loop_.answered(0) ? call() : ended_.set_value("");
   }
-  void begin(pipe::ReplyHead) override {}
+  void begin(pipe::ReplyHead&&) override {}
   void data(std::string) override {}
   void end() override {}
   void fail(pipe::Failure failure) override { ended_.set_value(failure.detail); }

@@ -25,8 +25,8 @@ class NoControl final : public pipe::CallControl {
 
 class EchoTarget final : public pipe::EventTarget {
  public:
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event, std::string body, pipe::Origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&&, std::string&& body, const pipe::Origin&,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     pipe::ReplyHead head;
     head.content_type = "text/plain";
     sink->reply(std::move(head), std::move(body));
@@ -55,12 +55,12 @@ class Callers {
   struct Caller final : pipe::ReplySink, std::enable_shared_from_this<Caller> {
     Caller(Callers& a, std::size_t n) : all(a), number(n) {}
 
-    void reply(pipe::ReplyHead, std::string body) override {
+    void reply(pipe::ReplyHead&&, std::string&& body) override {
       if (body.size() != kBodyBytes) return all.end("a wrong answer");
       if (all.loop_.answered(number)) return all.call(shared_from_this());
       if (all.loop_.done()) all.end("");
     }
-    void begin(pipe::ReplyHead) override {}
+    void begin(pipe::ReplyHead&&) override {}
     void data(std::string) override {}
     void end() override {}
     void fail(pipe::Failure failure) override { all.end(failure.detail); }

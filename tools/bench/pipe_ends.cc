@@ -86,8 +86,8 @@ class NoControl final : public pipe::CallControl {
 /// Client ends are called by nobody here.
 class NoHandlers final : public pipe::EventTarget {
  public:
-  std::shared_ptr<pipe::CallControl> submit(pipe::Event, std::string, pipe::Origin,
-                                            std::shared_ptr<pipe::ReplySink> sink) override {
+  std::shared_ptr<pipe::CallControl> submit(pipe::Event&&, std::string&&, const pipe::Origin&,
+                                            std::shared_ptr<pipe::ReplySink>&& sink) override {
     sink->fail({pipe::Errc::draining, "no handlers here"});
     return std::make_shared<NoControl>();
   }

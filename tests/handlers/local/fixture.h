@@ -24,10 +24,10 @@ class BodySink final : public pipe::ReplySink {
  public:
   explicit BodySink(std::shared_ptr<RecordingSink> sink) : sink_(std::move(sink)) {}
 
-  void reply(pipe::ReplyHead head, std::string body) override {
+  void reply(pipe::ReplyHead&& head, std::string&& body) override {
     sink_->reply(std::move(head), std::move(body));
   }
-  void begin(pipe::ReplyHead head) override { sink_->begin(std::move(head)); }
+  void begin(pipe::ReplyHead&& head) override { sink_->begin(std::move(head)); }
   void data(std::string piece) override { sink_->data(std::move(piece)); }
   void end() override { sink_->end(); }
   void fail(pipe::Failure failure) override { sink_->fail(std::move(failure)); }

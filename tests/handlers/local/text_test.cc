@@ -80,7 +80,7 @@ TEST(CgiHeadTest, ARedirectionNeedsNoStatus) {
 TEST(CgiHeadTest, RefusesWhatIsNoHead) {
   std::string many;
   for (int i = 0; i < 65; ++i) many += "X: 1\n";
-  for (const std::string head :
+  for (const std::string& head :
        {std::string("no colon\n\n"), std::string("A B: c\n\n"), std::string(": x\n\n"),
         std::string("X: a\rb\n\n"), std::string("X: \x01\n\n"), std::string("Status: 99\n\n"),
         std::string("Status: 600 x\n\n"), std::string("Status: 2000\n\n"), many + "\n",

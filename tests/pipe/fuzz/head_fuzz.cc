@@ -17,6 +17,12 @@ namespace {
 
 using namespace rp::pipe;
 
+Result<Event> decoded_call(std::string_view head, Clock::time_point now) {
+  Event event;
+  const error_code ec = decode_call(head, now, event);
+  return ec ? Result<Event>(ec) : Result<Event>(std::move(event));
+}
+
 void require(bool ok) {
   if (!ok) std::abort();
 }
@@ -70,7 +76,7 @@ void same(const DecodedReply& reply, std::string_view input) {
 std::string payload(const std::string& frame) { return frame.substr(kFrameHeaderBytes); }
 
 void call(std::string_view input) {
-  const Result<Event> event = decode_call(input, kNow);
+  const Result<Event> event = decoded_call(input, kNow);
   if (!event) return;
   same(*event, input);
   // Field by field it keeps the rules; only all of it together may be too long to be sent on.
@@ -81,7 +87,7 @@ void call(std::string_view input) {
   append_call(*event, {}, true, 1, kNow, frame);
   const FrameHeader header = decode_header(frame.data());
   require(header.head_bytes == header.payload_bytes);
-  const Result<Event> again = decode_call(payload(frame), kNow);
+  const Result<Event> again = decoded_call(payload(frame), kNow);
   require(again && again->verb == event->verb && again->noun == event->noun &&
           again->query == event->query && again->content_type == event->content_type &&
           again->headers == event->headers && again->request_id == event->request_id &&

@@ -59,8 +59,8 @@ class Owner final : public SessionOwner {
 
 class Sink final : public Caller {
  public:
-  void reply(ReplyHead, std::string) override { end(); }
-  void begin(ReplyHead) override { require(!begun_ && endings == 0), begun_ = true; }
+  void reply(ReplyHead&&, std::string&&) override { end(); }
+  void begin(ReplyHead&&) override { require(!begun_ && endings == 0), begun_ = true; }
   void data(std::string) override { require(begun_ && endings == 0); }
   void end() override { require(++endings == 1); }
   void fail(Failure) override { end(); }
@@ -91,8 +91,8 @@ class Control final : public CallControl {
 /// Answers at once where the noun begins with 'e' or 'b'; else when a step says so.
 class Target final : public EventTarget {
  public:
-  std::shared_ptr<CallControl> submit(Event event, std::string body, Origin,
-                                      std::shared_ptr<ReplySink> sink) override {
+  std::shared_ptr<CallControl> submit(Event&& event, std::string&& body, const Origin&,
+                                      std::shared_ptr<ReplySink>&& sink) override {
     auto control = std::make_shared<Control>();
     switch (event.noun.empty() ? '\0' : event.noun[0]) {
       case 'e':
