@@ -80,7 +80,7 @@ class Callers {
     event.content_type = "text/plain";
     event.request_id = "0123456789abcdef";
     event.deadline = pipe::Clock::time_point::max();
-    peer_->submit(std::move(event), body_, {}, std::move(caller));
+    peer_->submit(std::move(event), std::string(body_), {}, std::move(caller));
   }
 
   ClosedLoop& loop_;
