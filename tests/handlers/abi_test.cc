@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <restpipe/sdk/restpipe.hpp>
 
+#include "tests/handlers/plugins.h"
+
 namespace {
 
 // What version 1.0 of the contract had, byte for byte, where a pointer and a size_t have 8 bytes.
@@ -55,6 +57,39 @@ TEST(AbiTest, APluginThatReadsBodiesTellsAnOldNodeWhy) {
   const auto current = node_of_size(sizeof(restpipe_host));
   rp::Methods<Old> taken(&current, plugin, entries);
   EXPECT_NO_THROW(taken.add("put_pieces", &Old::put_pieces));
+}
+
+/// The plugin that was built against 1.0, in the node of today.
+class Version10Test : public rp::handlers::PluginFixture {
+ protected:
+  void SetUp() override { load("plugin_1_0"); }
+};
+
+TEST_F(Version10Test, ItIsLoadedAndFindsItsFields) {
+  auto event = rp::handlers::make_event("get", "request_id");
+  event.request_id = "the-id";
+  const auto asked = rp::handlers::ask(dispatcher_, std::move(event), "");
+  ASSERT_TRUE(asked->wait_done());
+  EXPECT_EQ(asked->head().code, 0u);
+  EXPECT_EQ(asked->body(), "the-id");
+}
+
+TEST_F(Version10Test, ABodyThatFollowsIsWholeForIt) {
+  auto event = rp::handlers::make_event("put", "whole");
+  event.body_follows = true;
+  const auto asked = rp::handlers::ask(dispatcher_, std::move(event), "");
+  asked.control->body_data("in ");
+  asked.control->body_data("pieces");
+  EXPECT_FALSE(asked->done());
+  asked.control->body_end();
+  ASSERT_TRUE(asked->wait_done());
+  EXPECT_EQ(asked->body(), "in pieces");
+}
+
+TEST_F(Version10Test, ItStreams) {
+  const auto asked = get("stream//a/b/c");
+  EXPECT_TRUE(asked->begun());
+  EXPECT_EQ(asked->body(), "abc");
 }
 
 }  // namespace
