@@ -104,7 +104,7 @@ const std::array kSettings{
     Setting{"allow_host", kHosts, Applies::both, false, "", "", kRest,
             "Host header accepted beside this node's own addresses"},
     Setting{"allow_origin", kOrigins, Applies::both, false, "", "", kRest,
-            "browser origin that may send requests"},
+            "browser origin whose pages may send requests and read the answers"},
     Setting{"forward_header", kForwarded, Applies::both, false,
             kForwardedDefault,
             kForwardedDefault,

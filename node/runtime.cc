@@ -125,6 +125,7 @@ rest::ServerOptions Runtime::rest_options() const {
   options.limits.body_pause = config_.rest_idle_timeout;
   options.guard.allowed_hosts = config_.allow_hosts;
   options.guard.allowed_origins = config_.allow_origins;
+  options.guard.page_headers = config_.forward_headers;
   if (!config_.rest_token_file.empty()) {
     options.guard.bearer_token = read_secret(config_.rest_token_file);
   }

@@ -86,7 +86,7 @@ void Connection::work_on(std::string_view& input) {
     switch (progress) {
       case Gate::Progress::need_more:
         if (gate_.reading_body() && is_long_body()) {
-          if (!begin_upload()) return;
+          begin_upload();
           break;
         }
         if (gate_.reading_body()) account_body();
@@ -107,6 +107,7 @@ void Connection::work_on(std::string_view& input) {
 
 bool Connection::on_head(std::string_view rest) {
   phase_since_ = port_.now;
+  page_lines_ = port_.guard.cors().lines_for(gate_.request());
   if (const auto problem = port_.guard.check(gate_.request(), local_address_)) {
     port_.stats.requests_refused.fetch_add(1, std::memory_order_relaxed);
     answer_problem(*problem, &gate_.request());
@@ -138,10 +139,8 @@ void Connection::release_body() {
 bool Connection::on_complete() {
   if (!account_body()) return false;
   set_request(gate_.take_request());
-  if (port_.pass(*this, request_)) return true;
-  answer_problem(internal_error("the HTTP parser refused a request that the gate let through"),
-                 nullptr);
-  return false;
+  dispatch();
+  return true;
 }
 
 void Connection::set_request(Request request) {
@@ -165,6 +164,8 @@ void Connection::dispatch() {
   exchange->set_received_at(phase_since_);
   current_ = exchange;
   current_raw_ = exchange.get();
+  if (auto answer = port_.guard.cors().preflight_answer(exchange->request()))
+    return exchange->respond(std::move(*answer));
   try {
     port_.handler(exchange);
     return;
@@ -238,7 +239,7 @@ bool Connection::may_go_on() const {
 void Connection::write_response(Response response) {
   if (response.head.timing) rest::finish(*response.head.timing, pipe::Clock::now());
   keep_alive_ = keep_alive_ && may_go_on();
-  Framed framed{BodyForm::counted, response.body.size(), keep_alive_, minor_version_};
+  Framed framed{BodyForm::counted, response.body.size(), keep_alive_, minor_version_, page_lines_};
   if (forbids_body(response.head.status)) framed.form = BodyForm::none;
   append_head(outbound_.tail(), response.head, framed, port_.date);
   if (!head_request_ && framed.form == BodyForm::counted)
@@ -262,8 +263,8 @@ void Connection::begin_stream(ResponseHead& head) {
   }
   const bool ends_by_close = form_ == BodyForm::until_close && !head_request_;
   keep_alive_ = keep_alive_ && may_go_on() && !ends_by_close;
-  append_head(outbound_.tail(), head, {form_, length.value_or(0), keep_alive_, minor_version_},
-              port_.date);
+  append_head(outbound_.tail(), head,
+              {form_, length.value_or(0), keep_alive_, minor_version_, page_lines_}, port_.date);
   head_sent_ = true;
   count_response(head.status);
   port_.flush_soon(*this);
@@ -309,6 +310,7 @@ void Connection::finish_answer() {
   if (const auto exchange = current_.lock(); exchange && marks_.empty())
     exchange->forget_callbacks();
   current_.reset();
+  page_lines_.clear();
   port_.stats.requests_in_flight.fetch_sub(1, std::memory_order_relaxed);
   release_body();
   phase_since_ = port_.now;
@@ -326,7 +328,8 @@ void Connection::answer_problem(const Problem& problem, const Request* request) 
 
 void Connection::answer_and_finish(const Response& response) {
   append_head(outbound_.tail(), response.head,
-              {BodyForm::counted, response.body.size(), false, minor_version_}, port_.date);
+              {BodyForm::counted, response.body.size(), false, minor_version_, page_lines_},
+              port_.date);
   if (!head_request_) outbound_.append(response.body);
   count_response(response.head.status);
   release_body();

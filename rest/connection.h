@@ -47,9 +47,6 @@ class TransportPort {
   pipe::Clock::time_point now = pipe::Clock::now();  ///< when the current round of events began
   bool draining = false;
 
-  /// Puts the request through the HTTP parser, which calls Connection::dispatch() back. False when
-  /// the parser would not have it.
-  virtual bool pass(Connection& connection, const Request& request) = 0;
   /// Flushes at the end of the current step.
   virtual void flush_soon(Connection& connection) = 0;
   /// Closes the descriptor at the end of the current step.
@@ -90,8 +87,6 @@ class Connection {
   bool on_end_of_input(bool fully);
   void on_writable();
 
-  /// Called back through the parser: the request goes to the handler.
-  void dispatch();
   /// Takes what `exchange` has to say.
   void deliver(Exchange& exchange);
   bool waits_for(const Exchange& exchange) const { return current_raw_ == &exchange; }
@@ -127,11 +122,12 @@ class Connection {
   bool on_head(std::string_view rest);
   bool on_complete();
   void set_request(Request request);
+  void dispatch();
   void work_on_pending();
 
   // A body that follows its request (connection_upload.cc).
   bool is_long_body() const;
-  bool begin_upload();
+  void begin_upload();
   bool work_on_upload(std::string_view& input);
   void hand_over_body(Exchange& exchange);
   void break_upload(const Problem& problem);
@@ -185,6 +181,7 @@ class Connection {
   bool head_request_ = false;
   bool keep_alive_ = true;
   int minor_version_ = 1;
+  std::string page_lines_;  ///< what the page that asked is told
   bool head_sent_ = false;
   BodyForm form_ = BodyForm::counted;
   std::uint64_t counted_left_ = 0;  ///< of a streamed body with Content-Length

@@ -67,7 +67,8 @@ std::optional<std::string_view> host_without_port(std::string_view host) {
   return name;
 }
 
-Guard::Guard(GuardOptions options) : options_(std::move(options)) {}
+Guard::Guard(GuardOptions options)
+    : options_(std::move(options)), cors_(options_.allowed_origins, options_.page_headers) {}
 
 bool Guard::host_allowed(std::string_view host, std::string_view local_address) const {
   const auto name = host_without_port(host);
@@ -95,15 +96,15 @@ std::optional<Problem> Guard::check(const Request& request, std::string_view loc
   bool origin_allowed = false;
   for (std::size_t i = 0; i < request.header_count(); ++i) {
     if (request.header_name(i) != "origin") continue;
-    const auto& allowed = options_.allowed_origins;
-    if (std::find(allowed.begin(), allowed.end(), request.header_value(i)) == allowed.end())
+    if (!cors_.allows(request.header_value(i)))
       return refusal(403, "bad_origin", "requests from web pages of that origin are not allowed");
     origin_allowed = true;
   }
   const auto site = request.header("sec-fetch-site");
   if (!origin_allowed && site && *site != "none" && *site != "same-origin")
     return refusal(403, "bad_origin", "requests from web pages of other sites are not allowed");
-  if (!options_.bearer_token.empty() && !carries_token(request, options_.bearer_token)) {
+  const bool needs_token = !options_.bearer_token.empty() && !cors_.is_preflight(request);
+  if (needs_token && !carries_token(request, options_.bearer_token)) {
     auto problem = refusal(401, "unauthorized", "send the node's token as Authorization: Bearer");
     problem.headers.push_back({"WWW-Authenticate", "Bearer"});
     return problem;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rest/cors.h"
 #include "rest/problem.h"
 #include "rest/request.h"
 
@@ -18,11 +19,14 @@ struct GuardOptions {
   std::vector<std::string> allowed_origins;
   /// When set, every request carries `Authorization: Bearer TOKEN`.
   std::string bearer_token;
+  /// Headers that pages of allowed origins may send, beside those that the front-end knows itself.
+  std::vector<std::string> page_headers{};
 };
 
 /// Keeps web pages and strangers out: a page in a browser on this machine can reach every local
 /// port, so each request is judged by Host (DNS rebinding), Origin and Sec-Fetch-Site (cross-site
-/// requests) before any route sees it, whatever its method.
+/// requests) before any route sees it, whatever its method. A preflight of an allowed origin needs
+/// no token, since browsers send none with it; cors() answers it.
 class Guard {
  public:
   explicit Guard(GuardOptions options);
@@ -32,10 +36,14 @@ class Guard {
   /// it by that address is allowed; "" for a Unix socket.
   std::optional<Problem> check(const Request& request, std::string_view local_address) const;
 
+  /// What pages of the allowed origins are told.
+  const Cors& cors() const { return cors_; }
+
  private:
   bool host_allowed(std::string_view host, std::string_view local_address) const;
 
-  GuardOptions options_;
+  const GuardOptions options_;
+  const Cors cors_;
 };
 
 /// Host header without its port: "a.example:80" -> "a.example", "[::1]:80" -> "[::1]". Nothing when

@@ -177,6 +177,7 @@ void append_head(std::string& out, const ResponseHead& head, const Framed& frame
   if (head.timing) append_server_timing(out, *head.timing);
   out += "X-Content-Type-Options: nosniff\r\n";
   out += date.get();
+  out += framed.further_lines;
   append_framing(out, framed);
   out += "\r\n";
 }

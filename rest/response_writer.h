@@ -24,6 +24,8 @@ struct Framed {
   std::uint64_t content_length = 0;  ///< for counted
   bool keep_alive = true;
   int minor_version = 1;  ///< of the request
+  /// Whole lines with their CRLF, such as Cors::lines_for() makes.
+  std::string_view further_lines = {};
 };
 
 /// "Date: ..." with its CRLF, rebuilt once a second. One per thread.

@@ -67,6 +67,31 @@ TEST_F(LabTest, WhatTheOperatorListedMayCall) {
   expect_refusal(curl({"-H", "Origin: https://other.example", C("/server/time")}), 403);
 }
 
+TEST_F(LabTest, PagesThatTheOperatorListedMayReadAnswers) {
+  start_pair({"--allow-origin", "https://board.example", "--forward-header", "x-color"});
+  const std::vector<std::string> page = {"-H", "Origin: https://board.example"};
+  auto asked = page;
+  asked.insert(asked.end(), {"-X", "OPTIONS", "-H", "Access-Control-Request-Method: DELETE", "-H",
+                             "Access-Control-Request-Headers: x-color", C("/server/time")});
+  const auto preflight = curl(asked);
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_TRUE(contains(preflight.header("access-control-allow-methods").value_or(""), "DELETE"));
+  EXPECT_TRUE(contains(preflight.header("access-control-allow-headers").value_or(""), "x-color"));
+  EXPECT_EQ(preflight.header("access-control-max-age").value_or(""), "600");
+  for (const char* path : {"/server/time", "/nowhere", "/healthz"}) {
+    auto read = page;
+    read.push_back(C(path));
+    const auto answer = curl(read);
+    EXPECT_EQ(answer.header("access-control-allow-origin").value_or(""), "https://board.example")
+        << path;
+    EXPECT_EQ(answer.header("vary").value_or(""), "Origin") << path;
+  }
+  asked[1] = "Origin: https://other.example";
+  const auto foreign = curl(asked);
+  EXPECT_EQ(foreign.status, 403);
+  EXPECT_EQ(foreign.header("access-control-allow-origin"), std::nullopt);
+}
+
 TEST_F(LabTest, ABearerTokenIsAskedOfEveryCall) {
   const auto token = authority_.scratch("token");
   write_text(token, "correct-horse-battery-staple\n");
