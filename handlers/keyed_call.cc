@@ -20,6 +20,7 @@ bool proves_that_nothing_ran(Errc code) {
     case Errc::forbidden:
     case Errc::peer_unavailable:
     case Errc::unknown_peer:
+    case Errc::handler_unavailable:
       return true;
     default:
       return false;

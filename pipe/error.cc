@@ -67,6 +67,8 @@ Words words(Errc e) noexcept {
       return {"key_reused", "this Idempotency-Key was used for another request"};
     case Errc::handler_crashed:
       return {"handler_crashed", "the handler's process ended before it had answered"};
+    case Errc::handler_unavailable:
+      return {"handler_unavailable", "the program that answers could not be reached; nothing ran"};
   }
   return {"unknown", "unknown error"};
 }

@@ -46,6 +46,7 @@ enum class Errc {
   key_in_use = 26,         ///< a request with the same idempotency key is still running
   key_reused = 27,         ///< the idempotency key came before with another request
   handler_crashed = 28,    ///< the process of the handler ended before it had answered
+  handler_unavailable = 29,  ///< its program was not started or not reached; nothing ran
 };
 
 /// Stable word for logs, metrics and problem documents, for example "frame_too_large".

@@ -50,6 +50,8 @@ Mapping mapping_of(Errc code) {
       return {503, true, false};
     case Errc::deadline_exceeded:
       return {504, false, true};
+    case Errc::handler_unavailable:
+      return {502, true, false};
     case Errc::session_lost:
     case Errc::link_lost:
     case Errc::heartbeat_missed:

@@ -98,7 +98,7 @@ void ExecCall::on_found(FoundMethod found) {
   if (found_.kind == FoundMethod::Kind::refused) {
     log(LogLevel::error, "exec", "A method must not be run",
         {{"method", method_}, {"request_id", event().request_id}, {"why", found_.why}});
-    return fail(pipe::Errc::handler_failed,
+    return fail(pipe::Errc::handler_unavailable,
                 method_ + " must not be run as it is; this node's log says why");
   }
   if (!shared_->slots.take(self())) {
@@ -127,7 +127,7 @@ void ExecCall::on_started(pipe::Result<StartedChild> started) {
       {{"path", found_.path},
        {"request_id", event().request_id},
        {"why", started.error().message()}});
-  fail(pipe::Errc::handler_failed, method_ + ": " + start_error(started.error()));
+  fail(pipe::Errc::handler_unavailable, method_ + ": " + start_error(started.error()));
 }
 
 void ExecCall::run(StartedChild started) {

@@ -86,7 +86,9 @@ asio::awaitable<void> ProxyCall::run() {
     if (over()) co_return;
     if (!ec) break;
     // An idle connection may be closed by the other side just when it is used; nothing ran then.
-    if (!connection_->reused || parser_->got_some()) co_return fail_unanswered(ec);
+    if (!connection_->reused || parser_->got_some()) {
+      co_return fail_unanswered(pipe::Errc::handler_failed, ec);
+    }
   }
   co_await relay_reply();
 }
@@ -100,24 +102,25 @@ asio::awaitable<bool> ProxyCall::open(bool may_reuse) {
     const auto ec = co_await shared_->upstream->connect(*connection_);
     if (over()) co_return false;
     if (ec) {
-      fail_unanswered(ec);
+      // A connection that was used again may have carried the request before it broke.
+      fail_unanswered(written_ ? pipe::Errc::handler_failed : pipe::Errc::handler_unavailable, ec);
       co_return false;
     }
   }
   request_sent_ = false;
   request_refused_ = false;
+  written_ = true;
   write_on(request_head({event(), origin(), path_, shared_->authority, body().size()}));
   co_return true;
 }
 
-void ProxyCall::fail_unanswered(const pipe::error_code& ec) {
+void ProxyCall::fail_unanswered(pipe::Errc kind, const pipe::error_code& ec) {
   log(LogLevel::warning, "proxy", "An application did not answer",
       {{"noun", shared_->options.noun},
        {"address", shared_->options.address.text()},
        {"request_id", event().request_id},
        {"why", ec.message()}});
-  fail(pipe::Errc::handler_failed,
-       "the application " + shared_->options.noun + " did not answer: " + ec.message());
+  fail(kind, "the application " + shared_->options.noun + " did not answer: " + ec.message());
 }
 
 // The request.

@@ -65,7 +65,7 @@ class ProxyCall final : public LocalCall {
 
   /// Ends the call with its last piece, and keeps the connection if it can be used again.
   void finish(std::string last);
-  void fail_unanswered(const pipe::error_code& ec);
+  void fail_unanswered(pipe::Errc kind, const pipe::error_code& ec);
   std::shared_ptr<ProxyCall> self();
 
   const std::shared_ptr<ProxyTarget::Shared> shared_;
@@ -78,7 +78,8 @@ class ProxyCall final : public LocalCall {
   std::optional<Parser> parser_;
   boost::asio::steady_timer room_wake_;
 
-  bool writing_ = true;  // from before the head on: the body waits
+  bool writing_ = true;   // from before the head on: the body waits
+  bool written_ = false;  // something of the request, on this connection or one before
   bool request_sent_ = false;
   bool request_refused_ = false;  // the application reads no more of it
   std::uint64_t body_sent_ = 0;

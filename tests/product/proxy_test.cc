@@ -203,6 +203,8 @@ TEST_F(ProxyProductTest, AnApplicationThatIsGoneIs502AndComesBack) {
   const auto gone = browse("about");
   EXPECT_EQ(gone.status, 502);
   EXPECT_TRUE(contains(gone.body, "the application app did not answer")) << gone.body;
+  EXPECT_TRUE(contains(gone.body, "\"handler_unavailable\"")) << gone.body;
+  EXPECT_TRUE(contains(gone.body, "\"may_have_run\":false")) << gone.body;
   EXPECT_FALSE(contains(gone.body, port_)) << "it tells an internal address";
   start_application();
   EXPECT_EQ(browse("about").body, "about");

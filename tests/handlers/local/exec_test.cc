@@ -118,7 +118,7 @@ TEST_F(ExecTest, AFileThatIsNotExecutableIsNoMethod) {
 TEST_F(ExecTest, TwoExtensionsOfOneNameAreRefused) {
   script("get_double.sh", "echo 1");
   script("get_double.py", "echo 2");
-  EXPECT_EQ(answered("get", "double")->error(), pipe::Errc::handler_failed);
+  EXPECT_EQ(answered("get", "double")->error(), pipe::Errc::handler_unavailable);
   script("get_double", "echo 3");
   EXPECT_EQ(answered("get", "double")->body(), "3\n");
 }
@@ -127,14 +127,14 @@ TEST_F(ExecTest, WhatOthersMayWriteIsNotRun) {
   script("get_open", "echo open");
   std::filesystem::permissions(directory_ / "methods/get_open", perms(0777));
   const auto asked = answered("get", "open");
-  ASSERT_EQ(asked->error(), pipe::Errc::handler_failed);
+  ASSERT_EQ(asked->error(), pipe::Errc::handler_unavailable);
   EXPECT_EQ(asked->failure()->detail.find(directory_.string()), std::string::npos)
       << asked->failure()->detail;
 }
 
 TEST_F(ExecTest, ALinkIsNotRun) {
   std::filesystem::create_symlink("/bin/true", directory_ / "methods/get_link");
-  EXPECT_EQ(answered("get", "link")->error(), pipe::Errc::handler_failed);
+  EXPECT_EQ(answered("get", "link")->error(), pipe::Errc::handler_unavailable);
 }
 
 TEST_F(ExecTest, ADirectoryThatOthersMayWriteIsRefusedAtTheStart) {
@@ -222,7 +222,7 @@ TEST_F(ExecTest, ASignalIsACrash) {
 TEST_F(ExecTest, WhatCannotStartSaysWhy) {
   write_file("methods/get_text", "no script\n", perms(0755));
   const auto asked = answered("get", "text");
-  ASSERT_EQ(asked->error(), pipe::Errc::handler_failed);
+  ASSERT_EQ(asked->error(), pipe::Errc::handler_unavailable);
   EXPECT_NE(asked->failure()->detail.find("#!/bin/sh"), std::string::npos);
   write_file("methods/get_lost", "#!/no/such/interpreter\n", perms(0755));
   EXPECT_NE(answered("get", "lost")->failure()->detail.find("interpreter"), std::string::npos);

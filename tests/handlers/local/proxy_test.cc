@@ -175,7 +175,7 @@ TEST_F(ProxyTest, AnAbsentApplicationIsNamed) {
   }
   mount({"", port, ""});
   const auto asked = answered("get", "app//");
-  ASSERT_EQ(asked->error(), pipe::Errc::handler_failed);
+  ASSERT_EQ(asked->error(), pipe::Errc::handler_unavailable);
   EXPECT_EQ(asked->failure()->detail, "the application app did not answer: Connection refused");
 }
 
