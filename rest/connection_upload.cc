@@ -20,17 +20,12 @@ bool Connection::is_long_body() const {
   return gate_.streams_body() && (framing.chunked || framing.content_length > kWholeBodyMax);
 }
 
-/// False when the connection is of no further use.
-bool Connection::begin_upload() {
+void Connection::begin_upload() {
   set_request(gate_.take_head());
   uploading_ = true;
   upload_waits_for_us_ = false;
   upload_since_ = port_.now;
-  if (port_.pass(*this, request_)) return true;
-  uploading_ = false;
-  answer_problem(internal_error("the HTTP parser refused a request that the gate let through"),
-                 nullptr);
-  return false;
+  dispatch();
 }
 
 /// Takes what belongs to the body off the front of `input`. False when it can go on only later.

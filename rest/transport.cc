@@ -1,16 +1,14 @@
 #include "rest/transport.h"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
+#include <cerrno>
 #include <future>
+#include <memory>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
-#include <pistache/http.h>
-#include <pistache/peer.h>
 #include <pistache/reactor.h>
-#include <pistache/transport.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -22,49 +20,14 @@ namespace {
 
 namespace ps = Pistache;
 
-// Bodies beyond this size stay with the connection and only their head goes through Pistache's
-// parser, which copies byte by byte on the thread that serves everybody else.
-constexpr std::size_t kParsedBodyMax = 64 * 1024;
+// What one read takes at most. A buffer belongs to a thread, so an idle connection has none.
+constexpr std::size_t kReadBytes = 16 * 1024;
 
-// Pistache's parser buffers the canonical request: the target, the body and a few fixed words.
-constexpr std::size_t kParserOverhead = 20 * 1024;
-
-/// Thrown through Pistache's read loop, the only way to leave it before the socket is empty.
-struct ReadLater {};
-/// Thrown through Pistache's end-of-file path, so that the peer stays for the answer it is owed.
-struct KeepPeer {};
-
-class Transport;
-
-/// First to see the bytes: hands them to the connection's gate.
-class GateHandler final : public ps::Tcp::Handler {
-  PROTOTYPE_OF(ps::Tcp::Handler, GateHandler)
+/// One transport thread: what polls and reads its connections.
+class Transport final : public ps::Aio::Handler, public ConnectionSet {
  public:
-  explicit GateHandler(Transport& owner) : owner_(&owner) {}
-  void onInput(const char* bytes, std::size_t size,
-               const std::shared_ptr<ps::Tcp::Peer>& peer) override;
-  void onConnection(const std::shared_ptr<ps::Tcp::Peer>& peer) override;
-  void onDisconnection(const std::shared_ptr<ps::Tcp::Peer>& peer) override;
-
- private:
-  Transport* owner_;
-};
-
-/// Behind the gate: Pistache's own HTTP handler, fed with one canonical request at a time.
-class RequestHandler final : public ps::Http::Handler {
-  HTTP_PROTOTYPE(RequestHandler)
- public:
-  explicit RequestHandler(Transport& owner) : owner_(&owner) {}
-  void onRequest(const ps::Http::Request& request, ps::Http::ResponseWriter response) override;
-
- private:
-  Transport* owner_;
-};
-
-/// One transport thread: Pistache's side of its connections.
-class Transport final : public ps::Tcp::Transport, public ConnectionSet {
- public:
-  explicit Transport(Shared& shared) : Transport(shared, std::make_shared<RequestHandler>(*this)) {}
+  explicit Transport(Shared& shared)
+      : ConnectionSet(shared), shared_(shared), buffer_(std::make_unique<char[]>(kReadBytes)) {}
 
   // Pistache's side.
   std::shared_ptr<ps::Aio::Handler> clone() const override {
@@ -73,70 +36,35 @@ class Transport final : public ps::Tcp::Transport, public ConnectionSet {
   void registerPoller(ps::Polling::Epoll& poller) override;
   void onReady(const ps::Aio::FdSet& events) override;
 
-  // The handlers' side.
-  void on_input(int fd, std::string_view bytes);
-  void on_connection(const std::shared_ptr<ps::Tcp::Peer>& peer);
-  void on_end_of_input(int fd);
-  void on_parsed();
-
   // The connections' side.
-  bool pass(Connection& connection, const Request& request) override;
   void watch_writable(Connection& connection) override;
 
  private:
-  Transport(Shared& shared, std::shared_ptr<RequestHandler> parser);
-
   void adopt(Arrival arrival) override;
   void remove(int fd) override;
   void on_event(const ps::Aio::FdSet::Entry& entry);
-  void read(ps::Polling::Tag tag);
+  void read(Connection& connection);
   void look_at_paused(Connection& connection);
-  void write_canonical(const Request& request);
+  void on_end_of_input(Connection& connection, bool fully);
 
   Shared& shared_;
-  std::shared_ptr<RequestHandler> parser_;
-  std::shared_ptr<GateHandler> gate_;
-  Connection* parsing_ = nullptr;  ///< whose request is inside Pistache's parser
-  bool parsed_ = false;
-  std::string canonical_;  ///< reused buffer of pass()
+  const std::unique_ptr<char[]> buffer_;  ///< of kReadBytes
 };
 
 ps::Polling::Tag tag_of(int fd) { return ps::Polling::Tag(static_cast<std::uint64_t>(fd)); }
 
-// ------------------------------------------------------------------------------ the two handlers
-
-void GateHandler::onInput(const char* bytes, std::size_t size,
-                          const std::shared_ptr<ps::Tcp::Peer>& peer) {
-  owner_->on_input(peer->fd(), {bytes, size});
+/// True when nothing sent to the peer can arrive any more, as opposed to a half-closed one.
+bool hung_up(int fd) {
+  pollfd state{fd, POLLIN | POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-void GateHandler::onConnection(const std::shared_ptr<ps::Tcp::Peer>& peer) {
-  owner_->on_connection(peer);
-}
-
-void GateHandler::onDisconnection(const std::shared_ptr<ps::Tcp::Peer>& peer) {
-  owner_->on_end_of_input(peer->fd());
-}
-
-void RequestHandler::onRequest(const ps::Http::Request& /*request*/,
-                               ps::Http::ResponseWriter /*response*/) {
-  owner_->on_parsed();
-}
-
-// ---------------------------------------------------------------------------------- construction
-
-Transport::Transport(Shared& shared, std::shared_ptr<RequestHandler> parser)
-    : ps::Tcp::Transport(parser),  // binds the parser to this transport ...
-      ConnectionSet(shared),
-      shared_(shared),
-      parser_(std::move(parser)),
-      gate_(std::make_shared<GateHandler>(*this)) {
-  parser_->setMaxRequestSize(kParsedBodyMax + kParserOverhead);
-  init(gate_);  // ... and the gate in front of it
+bool input_ended(int fd) {
+  pollfd state{fd, POLLIN | POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
 }
 
 void Transport::registerPoller(ps::Polling::Epoll& poller) {
-  ps::Tcp::Transport::registerPoller(poller);
   using ps::Polling::NotifyOn;
   for (const int fd : {mailbox->wake_fd(), timer_fd()}) {
     poller.addFd(fd, ps::Flags<NotifyOn>(NotifyOn::Read), tag_of(fd), ps::Polling::Mode::Edge);
@@ -163,7 +91,7 @@ void Transport::onReady(const ps::Aio::FdSet& events) {
   for (const Key key : reads) {
     if (Connection* connection = find(key)) {
       connection->begin_round();
-      read(tag_of(key.fd));
+      read(*connection);
       settle();
     }
   }
@@ -172,45 +100,35 @@ void Transport::onReady(const ps::Aio::FdSet& events) {
 }
 
 void Transport::on_event(const ps::Aio::FdSet::Entry& entry) {
-  if (Connection* connection = find(static_cast<int>(entry.getTag().value()))) {
-    if (entry.isWritable()) connection->on_writable();
-    if (connection->reading_paused()) return look_at_paused(*connection);
-    const bool writable_only = entry.isWritable() && !entry.isReadable() && !entry.isHangup();
-    if (writable_only) return;
-    connection->begin_round();
+  Connection* connection = find(static_cast<int>(entry.getTag().value()));
+  if (connection == nullptr) return;
+  if (entry.isWritable()) connection->on_writable();
+  if (connection->reading_paused()) return look_at_paused(*connection);
+  const bool writable_only = entry.isWritable() && !entry.isReadable() && !entry.isHangup();
+  if (writable_only) return;
+  connection->begin_round();
+  read(*connection);
+}
+
+/// Reads until the socket is empty, since no event comes for what is left in it.
+void Transport::read(Connection& connection) {
+  for (;;) {
+    const ssize_t received = ::recv(connection.fd(), buffer_.get(), kReadBytes, 0);
+    if (received == 0) return on_end_of_input(connection, hung_up(connection.fd()));
+    if (received < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) on_end_of_input(connection, true);
+      return;
+    }
+    switch (connection.on_input({buffer_.get(), static_cast<std::size_t>(received)})) {
+      case Connection::Reading::go_on:
+        break;
+      case Connection::Reading::yield:
+        return read_soon(connection);
+      case Connection::Reading::pause:
+        return look_at_paused(connection);
+    }
   }
-  read(entry.getTag());
-}
-
-/// Lets Pistache read: an event of ours that says nothing but "readable".
-void Transport::read(ps::Polling::Tag tag) {
-  ps::Polling::Event event(tag);
-  event.flags.setFlag(ps::Polling::NotifyOn::Read);
-  std::vector<ps::Polling::Event> events;
-  events.push_back(event);
-  try {
-    ps::Tcp::Transport::onReady(ps::Aio::FdSet(std::move(events)));
-  } catch (const ReadLater&) {
-    // The end of input may have arrived already, and would not be announced again.
-    Connection* connection = find(static_cast<int>(tag.value()));
-    if (connection != nullptr && connection->reading_paused()) look_at_paused(*connection);
-  } catch (const KeepPeer&) {
-  } catch (const std::exception& error) {
-    log(LogLevel::error, "rest", "the HTTP transport failed on a connection",
-        {{"error", error.what()}});
-    if (Connection* connection = find(static_cast<int>(tag.value()))) close_soon(*connection);
-  }
-}
-
-/// True when nothing sent to the peer can arrive any more, as opposed to a half-closed one.
-bool hung_up(int fd) {
-  pollfd state{fd, POLLIN | POLLRDHUP, 0};
-  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
-}
-
-bool input_ended(int fd) {
-  pollfd state{fd, POLLIN | POLLRDHUP, 0};
-  return ::poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
 }
 
 /// A paused connection is not read from, so its end has to be asked for.
@@ -223,93 +141,39 @@ void Transport::look_at_paused(Connection& connection) {
   }
 }
 
-void Transport::on_input(int fd, std::string_view bytes) {
-  Connection* connection = find(fd);
-  if (connection == nullptr) return;
-  switch (connection->on_input(bytes)) {
-    case Connection::Reading::go_on:
-      return;
-    case Connection::Reading::yield:
-      read_soon(*connection);
-      throw ReadLater{};
-    case Connection::Reading::pause:
-      throw ReadLater{};
-  }
-}
-
-void Transport::on_connection(const std::shared_ptr<ps::Tcp::Peer>& peer) {
-  static_cast<ps::Tcp::Handler&>(*parser_).onConnection(peer);
-}
-
-void Transport::on_end_of_input(int fd) {
-  Connection* connection = find(fd);
-  if (connection == nullptr) return;
-  if (connection->on_end_of_input(hung_up(fd))) throw KeepPeer{};
-  forget(*connection);
-}
-
-/// The request as Pistache's parser gets it: no headers but the length, no query, and a method that
-/// it knows. Everything else stays with the connection.
-void Transport::write_canonical(const Request& request) {
-  static constexpr std::array<std::string_view, 8> kKnown = {"GET",   "POST", "PUT",     "DELETE",
-                                                             "PATCH", "HEAD", "OPTIONS", "TRACE"};
-  const bool known = std::find(kKnown.begin(), kKnown.end(), request.method()) != kKnown.end();
-  const auto target = request.target();
-  const auto path = target.substr(0, target.find_first_of("?#"));
-  canonical_.assign(known ? request.method() : "POST").append(" ");
-  canonical_.append(path.starts_with('/') ? path : "/").append(" HTTP/1.1\r\n");
-  const auto& body = request.body();
-  const bool with_body = !body.empty() && body.size() <= kParsedBodyMax;
-  if (with_body)
-    canonical_.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
-  canonical_.append("\r\n");
-  if (with_body) canonical_ += body;
-}
-
-bool Transport::pass(Connection& connection, const Request& request) {
-  write_canonical(request);
-  parsing_ = &connection;
-  parsed_ = false;
-  const auto& peer = peers.at(connection.fd());
-  static_cast<ps::Tcp::Handler&>(*parser_).onInput(canonical_.data(), canonical_.size(), peer);
-  parsing_ = nullptr;
-  return parsed_;
-}
-
-void Transport::on_parsed() {
-  parsed_ = true;
-  parsing_->dispatch();
+void Transport::on_end_of_input(Connection& connection, bool fully) {
+  if (!connection.on_end_of_input(fully)) close_soon(connection);
 }
 
 void Transport::watch_writable(Connection& connection) {
   using ps::Polling::NotifyOn;
   reactor()->modifyFd(key(), connection.fd(), NotifyOn::Read | NotifyOn::Write | NotifyOn::Shutdown,
-                      ps::Polling::Mode::Edge);
+                      tag_of(connection.fd()), ps::Polling::Mode::Edge);
 }
 
 // ------------------------------------------------------------------------------ coming and going
 
 void Transport::adopt(Arrival arrival) {
+  using ps::Polling::NotifyOn;
   const int fd = arrival.fd;
   add(std::move(arrival));
   try {
-    handleNewPeer(ps::Tcp::Peer::Create(fd, ps::Address()));
+    reactor()->registerFd(key(), fd, NotifyOn::Read | NotifyOn::Shutdown, tag_of(fd),
+                          ps::Polling::Mode::Edge);
   } catch (const std::exception& error) {
     log(LogLevel::error, "rest", "a connection could not be polled", {{"error", error.what()}});
-    peers.erase(fd);
     forget(*find(fd));
     ::close(fd);
   }
 }
 
 void Transport::remove(int fd) {
-  const auto peer = peers.find(fd);
-  if (peer == peers.end()) return;
   try {
-    removePeer(std::shared_ptr(peer->second));  // a copy: the entry goes on the way
+    reactor()->removeFd(key(), fd);
   } catch (const std::exception& error) {
     log(LogLevel::error, "rest", "a connection could not be removed", {{"error", error.what()}});
   }
+  ::close(fd);
 }
 
 }  // namespace

@@ -12,12 +12,12 @@
 
 namespace rp::rest {
 
-/// The threads that own the connections: Pistache's reactor with a transport of ours on each.
+/// The threads that own the connections: Pistache's reactor runs and polls for them.
 ///
-/// What Pistache 0.0.5 does safely stays its own: polling, reading, the parser, the life of peers.
-/// Everything else of it is replaced: writing (answers go out on the owning thread, after a check
-/// that the connection is still the same one), framing (the gate stands in front of the parser),
-/// deadlines, and closing.
+/// What Pistache 0.0.5 has above its reactor is not used: its transport writes by descriptor
+/// number, and so to another client when one leaves at that moment; its parser is lenient about
+/// framing. Reading, framing (the gate), deadlines, writing and closing are ours, all on the thread
+/// that owns the connection.
 class TransportGroup {
  public:
   /// The references outlive the group; `handler` is called on its threads.
