@@ -21,6 +21,14 @@ target_compile_options(
             # of Asio's coroutines, which have an allocator of their own.
             $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-maybe-uninitialized;-Wno-mismatched-new-delete>)
 
+# The allocator of the programs. Events are made on one thread and freed on another, by the hundred
+# in a burst, which is more than glibc's per-thread caches hold. The sanitizers bring their own.
+add_library(rp_allocator INTERFACE)
+if(NOT "${CMAKE_CXX_FLAGS_DEBUG}${CMAKE_CXX_FLAGS}" MATCHES "-fsanitize")
+  find_library(RP_JEMALLOC jemalloc REQUIRED)
+  target_link_libraries(rp_allocator INTERFACE ${RP_JEMALLOC})
+endif()
+
 # rp_library(NAME SOURCES file... PUBLIC lib... PRIVATE lib...)
 # One static library per folder; its links are its arrows.
 function(rp_library name)
