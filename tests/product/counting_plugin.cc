@@ -1,4 +1,4 @@
-// Methods for the tests of broken links: they show what was run twice, lost or changed.
+// Methods that show what was run twice, lost, changed or late.
 #include <chrono>
 #include <cstdint>
 #include <future>
@@ -85,11 +85,24 @@ class Counting {
     stream.end();
   }
 
+  /// `count` events, one each `milliseconds`. Each says when it was written, in nanoseconds of the
+  /// monotonic clock, which all processes share.
+  void get_ticks(rp::Stream stream, int count, int milliseconds) {
+    stream.begin({"text/event-stream", 0, nullptr});
+    for (int i = 0; i < count; ++i) {
+      const auto now = std::chrono::steady_clock::now().time_since_epoch();
+      stream.write("data: " + std::to_string(std::chrono::nanoseconds(now).count()) + "\n\n");
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    }
+    stream.end();
+  }
+
   static void methods(rp::Methods<Counting>& m) {
     m.add("post_run", &Counting::post_run);
     m.add("get_runs", &Counting::get_runs);
     m.add("get_runs_of", &Counting::get_runs_of);
     m.add("get_pattern", &Counting::get_pattern, rp::blocking);
+    m.add("get_ticks", &Counting::get_ticks, rp::blocking);
     m.add("post_slow", &Counting::post_slow, rp::blocking);
     m.add("get_wait", &Counting::get_wait, rp::blocking);
     m.add("get_left_at", &Counting::get_left_at);
