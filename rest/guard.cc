@@ -20,19 +20,21 @@ Problem refusal(int status, std::string code, std::string detail) {
 /// 127.0.0.0/8 in dotted decimal, each part one to three digits.
 bool is_loopback_ipv4(std::string_view host) {
   if (!host.starts_with("127.")) return false;
-  int parts = 0;
-  while (!host.empty()) {
-    const auto dot = host.find('.');
-    const auto part = host.substr(0, dot);
-    const bool digits =
-        !part.empty() && part.size() <= 3 &&
-        std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || std::stoi(std::string(part)) > 255) return false;
-    ++parts;
-    host = dot == std::string_view::npos ? std::string_view() : host.substr(dot + 1);
-    if (dot != std::string_view::npos && host.empty()) return false;
+  int parts = 0;  // complete ones behind the first
+  int digits = 0;
+  int value = 0;
+  for (const char c : host.substr(4)) {
+    if (c == '.') {
+      if (digits == 0) return false;
+      ++parts;
+      digits = value = 0;
+    } else {
+      if (c < '0' || c > '9' || ++digits > 3) return false;
+      value = 10 * value + (c - '0');
+      if (value > 255) return false;
+    }
   }
-  return parts == 4;
+  return parts == 2 && digits > 0;
 }
 
 /// Takes the same time wherever the first difference is. The length of the token is no secret.
@@ -75,16 +77,14 @@ bool Guard::host_allowed(std::string_view host, std::string_view local_address) 
   if (!name) return false;
   auto bare = *name;
   if (bare.ends_with('.')) bare.remove_suffix(1);  // the root label of an absolute name
+  if (!local_address.empty() && bare == local_address) return true;
   static constexpr std::array<std::string_view, 4> kOwn = {"localhost", "[::1]", "rpclient.local",
                                                            "rpserver.local"};
   const auto same = [&](std::string_view other) { return equals_ignoring_case(bare, other); };
   if (std::any_of(kOwn.begin(), kOwn.end(), same) || is_loopback_ipv4(bare)) return true;
-  if (!local_address.empty()) {
-    if (bare == local_address) return true;
-    if (bare.starts_with('[') &&
-        equals_ignoring_case(bare.substr(1, bare.size() - 2), local_address))
-      return true;
-  }
+  if (!local_address.empty() && bare.starts_with('[') &&
+      equals_ignoring_case(bare.substr(1, bare.size() - 2), local_address))
+    return true;
   return std::any_of(options_.allowed_hosts.begin(), options_.allowed_hosts.end(), same);
 }
 

@@ -1,7 +1,9 @@
 #include "rest/timing.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -11,18 +13,20 @@
 namespace rp::rest {
 namespace {
 
-/// "0.041"
-void append_ms(std::string& out, Timing::Duration duration) {
+// "9223372036854775.807" is the longest.
+constexpr std::size_t kMsBytesMax = 24;
+
+/// Writes "0.041" and returns its end; `to` has room for kMsBytesMax.
+char* write_ms(char* to, Timing::Duration duration) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
   const auto count = static_cast<std::uint64_t>(us > 0 ? us : 0);
-  char text[24];
-  const auto end = std::to_chars(text, text + sizeof text, count / 1000).ptr;
-  out.append(text, end);
+  to = std::to_chars(to, to + kMsBytesMax, count / 1000).ptr;
   const auto part = static_cast<unsigned>(count % 1000);
-  const char digits[] = {'.', static_cast<char>('0' + part / 100),
-                         static_cast<char>('0' + part / 10 % 10),
-                         static_cast<char>('0' + part % 10)};
-  out.append(digits, sizeof digits);
+  *to++ = '.';
+  *to++ = static_cast<char>('0' + part / 100);
+  *to++ = static_cast<char>('0' + part / 10 % 10);
+  *to++ = static_cast<char>('0' + part % 10);
+  return to;
 }
 
 std::array<std::pair<std::string_view, Timing::Duration>, 5> parts_of(const Timing& timing) {
@@ -34,9 +38,8 @@ std::array<std::pair<std::string_view, Timing::Duration>, 5> parts_of(const Timi
 }
 
 std::string in_ms(Timing::Duration duration) {
-  std::string text;
-  append_ms(text, duration);
-  return text;
+  char text[kMsBytesMax];
+  return {text, write_ms(text, duration)};
 }
 
 }  // namespace
@@ -56,14 +59,19 @@ void finish(Timing& timing, pipe::Clock::time_point now) {
 }
 
 void append_server_timing(std::string& out, const Timing& timing) {
-  out += "Server-Timing: ";
-  bool first = true;
+  std::array<char, 256> line;  // every answer has one: one append is a tenth of twenty
+  char* to = line.data();
+  const auto write = [&to](std::string_view text) { to = std::copy(text.begin(), text.end(), to); };
+  write("Server-Timing: ");
+  std::string_view separator;
   for (const auto& [name, duration] : parts_of(timing)) {
-    if (!std::exchange(first, false)) out += ", ";
-    out.append(name).append(";dur=");
-    append_ms(out, duration);
+    write(std::exchange(separator, ", "));
+    write(name);
+    write(";dur=");
+    to = write_ms(to, duration);
   }
-  out += "\r\n";
+  write("\r\n");
+  out.append(line.data(), to);
 }
 
 }  // namespace rp::rest

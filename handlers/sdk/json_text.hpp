@@ -62,7 +62,18 @@ inline std::optional<std::uint32_t> take_code_point(std::string_view& text) {
   return good ? std::optional(point) : std::nullopt;
 }
 
-inline void append_ascii(std::string& out, char c) {
+/// How many characters at the front stand for themselves in a JSON string.
+inline std::size_t plain_prefix(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size() && text[size] >= ' ' && text[size] <= '~' && text[size] != '"' &&
+         text[size] != '\\') {
+    ++size;
+  }
+  return size;
+}
+
+/// An ASCII character that does not stand for itself.
+inline void append_escaped(std::string& out, char c) {
   switch (c) {
     case '"':
       out.append("\\\"");
@@ -86,11 +97,7 @@ inline void append_ascii(std::string& out, char c) {
       out.append("\\t");
       break;
     default:
-      if (c >= ' ' && c <= '~') {
-        out.push_back(c);
-      } else {
-        append_u_escape(out, static_cast<unsigned char>(c));
-      }
+      append_u_escape(out, static_cast<unsigned char>(c));
   }
 }
 
@@ -101,8 +108,12 @@ inline void append_json_string(std::string& out, std::string_view text,
                                OnBadUtf8 bad = OnBadUtf8::refuse) {
   out.push_back('"');
   while (!text.empty()) {
+    const std::size_t plain = detail::plain_prefix(text);
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     if (static_cast<unsigned char>(text.front()) < 0x80) {
-      detail::append_ascii(out, text.front());
+      detail::append_escaped(out, text.front());
       text.remove_prefix(1);
       continue;
     }
