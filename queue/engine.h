@@ -17,6 +17,7 @@
 namespace rp::queue {
 
 class Store;
+struct Waiting;
 
 /// Zero is "no limit" where a limit is a limit of the operator's.
 struct EngineOptions {
@@ -73,9 +74,8 @@ class Waiter {
 
  private:
   friend class Engine;
-  struct Shared;
-  explicit Waiter(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
-  std::shared_ptr<Shared> shared_;
+  explicit Waiter(std::shared_ptr<Waiting> waiting) : waiting_(std::move(waiting)) {}
+  std::shared_ptr<Waiting> waiting_;
 };
 
 /// Durable channels and topics: at-least-once, acknowledged means synced.

@@ -1,0 +1,249 @@
+// What operators ask and set.
+#include <algorithm>
+
+#include "queue/core.h"
+
+namespace rp::queue {
+namespace {
+
+constexpr std::size_t kScannedAtOnce = 256;
+constexpr std::size_t kScannedBytesAtOnce = 1'024 * 1'024;
+// A redrive looks at so many messages that it cannot move before it gives up.
+constexpr std::size_t kRedriveLooks = 10'000;
+// Linger lists a channel for three minutes after somebody waited there.
+constexpr std::int64_t kListedAfterWait = 180'000;
+
+ChannelStats stats_of(const Counts& counts) {
+  return {.ready = counts.ready,
+          .leased = counts.leased,
+          .delayed = counts.delayed,
+          .body_bytes = counts.body_bytes,
+          .urgent = counts.urgent,
+          .niced = counts.niced};
+}
+
+}  // namespace
+
+Result<std::vector<Listed>> Core::list(const std::string& name, std::uint64_t offset,
+                                       std::size_t limit) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  if (limit == 0 || limit > kBatchMax) {
+    return bad_argument("the number of messages to list is " + std::to_string(limit) +
+                        "; accepted is 1 to " + std::to_string(kBatchMax));
+  }
+  std::vector<Listed> listed;
+  auto* channel = channels_.find(name);
+  if (!channel || channel->number == 0) return listed;
+  channel->used_at_ms = now_ms_;
+  std::size_t bytes = 0;
+  for (const auto table : {keys::Table::ready, keys::Table::hidden}) {
+    if (!append_listed(*channel, table, offset, limit, bytes, listed)) break;
+  }
+  return listed;
+}
+
+bool Core::append_listed(Channel& channel, keys::Table table, std::uint64_t& skip,
+                         std::size_t limit, std::size_t& bytes, std::vector<Listed>& listed) {
+  auto range = keys::of_channel(table, channel.number);
+  for (bool complete = false; !complete;) {
+    const auto scanned = ledger_.scan(range.first, range.last, kScannedAtOnce, kScannedBytesAtOnce);
+    complete = scanned.complete || scanned.entries.empty();
+    for (const auto& [key, value] : scanned.entries) {
+      if (listed.size() >= limit || bytes >= Engine::kListBytesMax) return false;
+      const auto record = decode_record(key, value);
+      const auto id = keys::id_at_end(key);
+      if (!record || !id) {
+        ledger_.report_damage("a message", key);
+        continue;
+      }
+      if (record->expires_at_ms != 0 && record->expires_at_ms <= now_ms_) continue;
+      if (skip > 0) {
+        --skip;
+        continue;
+      }
+      const Card card{.id = *id,
+                      .channel = &channel,
+                      .state = record->state,
+                      .priority = record->priority,
+                      .body_bytes = record->body_bytes};
+      auto body = messages_.read_body(card, *record);
+      if (!body) continue;
+      bytes += body->size();
+      const auto left = std::max<std::int64_t>(record->shown_at_ms - now_ms_, 0);
+      listed.push_back({message_of(card, *record, std::move(*body)), record->state,
+                        Milliseconds(record->state == MessageState::ready ? 0 : left)});
+    }
+    if (!scanned.entries.empty()) range.first = keys::after(scanned.entries.back().key);
+  }
+  return true;
+}
+
+Result<std::uint64_t> Core::purge(const std::string& name) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  auto* channel = channels_.find(name);
+  if (!channel) return 0;
+  channel->used_at_ms = now_ms_;
+  const auto count = channel->counts.messages();
+  if (count == 0) return 0;
+  ++counters_.purges;
+  messages_.purge(*channel);
+  ledger_.want_sync();
+  return count;
+}
+
+Status Core::pause(const std::string& name, bool paused) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  const auto made = make_channel(name);
+  if (!made) return made.error();
+  auto& channel = **made;
+  if (channel.paused == paused) return {};
+  channel.paused = paused;
+  if (channel.number == 0) channels_.give_number(channel);
+  channels_.record_changed(channel);
+  ledger_.want_change();
+  serve(channel);
+  return {};
+}
+
+Status Core::set_settings(const std::string& name, const ChannelSettings& settings) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  if (!settings.dead_channel.empty()) {
+    if (auto bad = bad_name("dead-letter channel", settings.dead_channel)) return *bad;
+    if (settings.dead_channel == name) {
+      return bad_argument("channel '" + name + "' cannot be its own dead-letter channel");
+    }
+  }
+  const auto bad_visibility =
+      bad_duration("visibility timeout", settings.visibility, Milliseconds(1));
+  if (bad_visibility) return *bad_visibility;
+  if (auto bad = bad_duration("retention", settings.retention, Milliseconds(0))) return *bad;
+  if (auto bad = bad_duration("dedup window", settings.dedup_window, Milliseconds(1))) return *bad;
+  const auto made = make_channel(name);
+  if (!made) return made.error();
+  auto& channel = **made;
+  if (channel.settings == settings) return {};
+  channel.settings = settings;
+  if (channel.number == 0) channels_.give_number(channel);
+  channels_.record_changed(channel);
+  ledger_.want_change();
+  return {};
+}
+
+Result<ChannelSettings> Core::settings(const std::string& name) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  const auto* channel = channels_.find(name);
+  return channel ? channel->settings : ChannelSettings();
+}
+
+Result<std::uint64_t> Core::redrive(const std::string& name, std::size_t count_max) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  if (count_max == 0 || count_max > kBatchMax) {
+    return bad_argument("the number of messages to redrive is " + std::to_string(count_max) +
+                        "; accepted is 1 to " + std::to_string(kBatchMax));
+  }
+  std::uint64_t count = 0;
+  auto* channel = channels_.find(name);
+  if (!channel || channel->number == 0) return count;
+  auto range = keys::of_channel(keys::Table::ready, channel->number);
+  std::size_t looked = 0;
+  for (bool complete = false; !complete && count < count_max && looked < kRedriveLooks;) {
+    const auto scanned = ledger_.scan(range.first, range.last, kScannedAtOnce, kScannedBytesAtOnce);
+    complete = scanned.complete || scanned.entries.empty();
+    for (const auto& [key, value] : scanned.entries) {
+      range.first = keys::after(key);
+      ++looked;
+      const auto id = keys::id_at_end(key);
+      const auto card = id ? messages_.find(*id) : std::nullopt;
+      const bool here = card && card->channel == channel && card->state == MessageState::ready;
+      auto record = here ? messages_.read(*card) : std::nullopt;
+      if (record && revive(*card, std::move(*record)) && ++count == count_max) break;
+    }
+  }
+  if (count != 0) ledger_.want_sync();
+  return count;
+}
+
+Result<ChannelStats> Core::channel_stats(const std::string& name) {
+  if (auto bad = bad_name("channel", name)) return *bad;
+  const auto* channel = channels_.find(name);
+  if (!channel) return ChannelStats();
+  auto stats = stats_of(channel->counts);
+  stats.waiters = channel->waiters.size();
+  stats.paused = channel->paused;
+  return stats;
+}
+
+EngineStats Core::stats() {
+  EngineStats stats;
+  stats.all = stats_of(messages_.total());
+  stats.all.waiters = deadlines_.size();
+  stats.all.paused = channels_.size() != 0;
+  for (const auto& [name, channel] : channels_.by_name()) {
+    if (is_listed(*channel)) ++stats.channels;
+    if (!channel->paused) stats.all.paused = false;
+  }
+  stats.topics = topics_.topic_count();
+  stats.subscriptions = topics_.size();
+  stats.id_last = messages_.id_last();
+  stats.store_bytes = store_.bytes();
+  stats.counters = counters_;
+  stats.counters.damaged = ledger_.damaged();
+  stats.counters.commits = ledger_.commits();
+  stats.counters.syncs = ledger_.syncs();
+  return stats;
+}
+
+bool Core::is_listed(const Channel& channel) const {
+  return channel.counts.messages() != 0 || channel.subscriptions != 0 ||
+         channel.has_own_settings() || !channel.waiters.empty() ||
+         (channel.waited_at_ms != 0 && now_ms_ - channel.waited_at_ms < kListedAfterWait);
+}
+
+std::vector<std::string> Core::channels() {
+  std::vector<std::string> names;
+  for (const auto& [name, channel] : channels_.by_name()) {
+    if (is_listed(*channel)) names.push_back(name);
+  }
+  return names;
+}
+
+Status Core::subscribe(const Subscription& subscription) {
+  if (auto bad = bad_name("topic", subscription.topic)) return *bad;
+  if (auto bad = bad_name("channel", subscription.channel)) return *bad;
+  if (subscription.group.size() > kGroupBytesMax) {
+    return bad_argument("the group has more than " + std::to_string(kGroupBytesMax) + " bytes");
+  }
+  if (subscription.visibility) {
+    const auto bad = bad_duration("visibility timeout", *subscription.visibility, Milliseconds(1));
+    if (bad) return *bad;
+  }
+  if (subscription.retention) {
+    const auto bad = bad_duration("retention", *subscription.retention, Milliseconds(0));
+    if (bad) return *bad;
+  }
+  if (topics_.size() >= options_.subscriptions_max) {
+    return Error{.code = Errc::overloaded,
+                 .detail = "there are " + std::to_string(topics_.size()) +
+                           " subscriptions, the most that the engine keeps"};
+  }
+  const auto made = make_channel(subscription.channel);
+  if (!made) return made.error();
+  if (topics_.subscribe(subscription, ledger_.batch())) {
+    ++(*made)->subscriptions;
+    ++counters_.subscriptions_added;
+  }
+  ledger_.want_sync();
+  return {};
+}
+
+Result<bool> Core::unsubscribe(const std::string& topic, const std::string& channel) {
+  if (auto bad = bad_name("topic", topic)) return *bad;
+  if (auto bad = bad_name("channel", channel)) return *bad;
+  if (!topics_.unsubscribe(topic, channel, ledger_.batch())) return false;
+  if (auto* reader = channels_.find(channel)) --reader->subscriptions;
+  ++counters_.subscriptions_removed;
+  ledger_.want_sync();
+  return true;
+}
+
+}  // namespace rp::queue

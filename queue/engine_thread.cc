@@ -1,0 +1,218 @@
+#include "queue/engine_thread.h"
+
+#include <chrono>
+#include <utility>
+
+#include "pipe/log.h"
+
+namespace rp::queue {
+namespace {
+
+using Mode = EngineHealth::Mode;
+
+// Busy or not, the index entries of purged messages go after so many groups.
+constexpr unsigned kTidyAfterGroups = 64;
+// Each attempt opens the store anew, so they are rare.
+constexpr Milliseconds kRecoverEvery{1'000};
+
+std::string_view name(Mode mode) {
+  switch (mode) {
+    case Mode::working:
+      return "working";
+    case Mode::disk_full:
+      return "disk_full";
+    case Mode::read_only:
+      return "read_only";
+  }
+  return "unknown";
+}
+
+const Error kClosed{.code = Errc::closed, .detail = "the message engine has closed"};
+
+}  // namespace
+
+EngineThread::EngineThread(std::unique_ptr<Store> store, const EngineOptions& options,
+                           const Clock& clock)
+    : store_(std::move(store)),
+      core_(*store_, options, clock),
+      inbox_(std::make_shared<Inbox>(options.operations_queued_max,
+                                     options.operation_bytes_queued_max)) {}
+
+Status EngineThread::open() {
+  if (auto status = core_.load(); !status) return status;
+  watch_room();
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void EngineThread::close() {
+  inbox_->close();
+  if (thread_.joinable()) thread_.join();
+}
+
+EngineHealth EngineThread::health() const {
+  const std::lock_guard lock(mutex_);
+  return health_;
+}
+
+void EngineThread::run() {
+  for (;;) {
+    const bool busy = more_to_tidy_ || !given_back_.empty();
+    // Without a store that can be written, what is due stays due: looking again is for recovery.
+    const auto pause = stuck_ || read_only_ ? kRecoverEvery : core_.until_next();
+    auto taken = inbox_->take(busy ? Milliseconds(0) : pause);
+    end_cancelled(taken.cancelled);
+    if (taken.closing) {
+      Operations none;
+      if (!given_back_.empty()) run_group(none);
+      return end_all(taken.operations, kClosed);
+    }
+    run_group(taken.operations);
+  }
+}
+
+void EngineThread::end_cancelled(const std::vector<std::shared_ptr<Waiting>>& cancelled) {
+  for (const auto& waiting : cancelled) {
+    // If it is in no line, its take() or its delivery is on the way and completes it.
+    if (!core_.leave(waiting)) continue;
+    waiting->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
+  }
+}
+
+void EngineThread::run_group(Operations& group) {
+  if (stuck_ && std::chrono::steady_clock::now() - recovery_tried_at_ >= kRecoverEvery) {
+    recover();
+  }
+  watch_room();
+  // The second attempt refuses what the first one failed for.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (read_only_ || stuck_) break;
+    if (try_group(group)) return report(group);
+  }
+  ask_only(group);
+}
+
+bool EngineThread::try_group(Operations& group) {
+  try {
+    core_.begin();
+    for (const auto& lease : given_back_) {
+      // Its lease may have ended meanwhile; then the message is back already.
+      static_cast<void>(core_.nack(lease, {.undelivered = true}));
+    }
+    for (const auto& operation : group) operation->decide(core_);
+    if (group.empty() || ++groups_since_tidy_ >= kTidyAfterGroups) {
+      groups_since_tidy_ = 0;
+      more_to_tidy_ = core_.tidy();
+    }
+    core_.commit();
+    given_back_.clear();
+    return true;
+  } catch (const StoreFailed& failed) {
+    recover_from(failed.error);
+    return false;
+  }
+}
+
+void EngineThread::recover_from(const Error& error) {
+  if (error.code == Errc::disk_full) {
+    set_mode(Mode::disk_full, error.detail);
+    stuck_ = error;
+    recover();
+  } else {
+    read_only_ = Error{.code = Errc::read_only, .detail = error.detail};
+    set_mode(Mode::read_only, error.detail);
+  }
+  if (const auto status = core_.rewind(); !status && !read_only_) {
+    read_only_ = Error{.code = Errc::read_only, .detail = status.error().detail};
+    set_mode(Mode::read_only, status.error().detail);
+  }
+  watch_room();
+}
+
+void EngineThread::recover() {
+  const bool works = store_->recover().has_value();
+  recovery_tried_at_ = std::chrono::steady_clock::now();
+  if (works) stuck_.reset();
+}
+
+void EngineThread::ask_only(Operations& group) {
+  const auto error = read_only_ ? *read_only_ : *stuck_;
+  core_.begin_asking();
+  try {
+    for (const auto& operation : group) {
+      if (!operation->changes()) operation->decide(core_);
+    }
+  } catch (const StoreFailed&) {
+    // A question came upon damage and tried to put it away. It is asked in vain.
+    for (const auto& operation : group) operation->fail(error);
+    group.clear();
+  }
+  for (const auto& operation : group) {
+    if (operation->changes()) {
+      operation->fail(error);
+    } else {
+      operation->report();
+    }
+  }
+  Operations none;
+  report(none);  // waiters whose time is up
+  if (!read_only_) return;
+  given_back_.clear();
+  end_all(none, error);
+}
+
+void EngineThread::report(Operations& group) {
+  for (const auto& operation : group) operation->report();
+  for (auto& [waiting, result] : core_.take_served()) {
+    if (waiting->become(Waiting::State::answered)) {
+      waiting->done(std::move(result));
+      continue;
+    }
+    if (result) {
+      for (const auto& delivery : *result) given_back_.push_back(delivery.lease);
+    }
+    waiting->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
+  }
+}
+
+void EngineThread::end_all(Operations& left, const Error& error) {
+  for (const auto& operation : left) operation->fail(error);
+  for (const auto& waiting : core_.leave_all()) {
+    if (waiting->become(Waiting::State::answered)) {
+      waiting->done(error);
+    } else {
+      waiting->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
+    }
+  }
+}
+
+void EngineThread::watch_room() {
+  if (read_only_) return;
+  if (!stuck_ && store_->has_room()) {
+    core_.refuse_additions(std::nullopt);
+    set_mode(Mode::working, {});
+    return;
+  }
+  Error error{.code = Errc::disk_full,
+              .detail = "the disk of the message store is full; messages can be taken and deleted"};
+  set_mode(Mode::disk_full, error.detail);
+  core_.refuse_additions(std::move(error));
+}
+
+void EngineThread::set_mode(Mode mode, const std::string& reason) {
+  const auto damaged = core_.damaged();
+  Mode before{};
+  {
+    const std::lock_guard lock(mutex_);
+    before = health_.mode;
+    health_.damaged = damaged;
+    if (before == mode) return;
+    health_.mode = mode;
+    health_.reason = reason;
+  }
+  log(mode == Mode::working ? LogLevel::info : LogLevel::error, "queue",
+      "the message store changed",
+      {{"mode", name(mode)}, {"before", name(before)}, {"reason", reason}});
+}
+
+}  // namespace rp::queue
