@@ -59,13 +59,17 @@ bool all_visible(const char* bytes) noexcept {
 }
 
 /// All kinds but kNotToken that occur in the text. Nearly all text is visible, so it is passed over
-/// by the word.
+/// by the word; the last word overlaps the one before it.
 unsigned kinds_in(std::string_view text) noexcept {
+  if (text.size() < kWordBytes) return kinds_of_each(text);
   unsigned kinds = 0;
-  for (; text.size() >= kWordBytes; text.remove_prefix(kWordBytes)) {
-    if (!all_visible(text.data())) kinds |= kinds_of_each(text.substr(0, kWordBytes));
-  }
-  return kinds | kinds_of_each(text);
+  const auto judge = [&](std::size_t at) {
+    if (!all_visible(text.data() + at)) kinds |= kinds_of_each(text.substr(at, kWordBytes));
+  };
+  const std::size_t last = text.size() - kWordBytes;
+  for (std::size_t at = 0; at < last; at += kWordBytes) judge(at);
+  judge(last);
+  return kinds;
 }
 
 bool holds(std::string_view text, unsigned kinds) noexcept { return (kinds_in(text) & kinds) != 0; }
