@@ -66,7 +66,10 @@ void LocalCall::watch_deadline() {
   if (event_.deadline == pipe::Clock::time_point::max()) return;
   deadline_.expires_at(event_.deadline);
   deadline_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
-    if (!ec) self->fail(pipe::Errc::deadline_exceeded, "the call's time ran out in its handler");
+    if (ec) return;
+    const auto noun = self->event_.noun.substr(0, self->event_.noun.find("//"));
+    self->fail(pipe::Errc::deadline_exceeded,
+               "the call's time ran out in its handler " + self->event_.verb + " " + noun);
   });
 }
 

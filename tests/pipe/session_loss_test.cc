@@ -152,12 +152,25 @@ TEST(SessionDeadlineTest, FailsACallExactlyInTimeAndTellsTheHandler) {
   MemoryPipe pipe;
   const auto sink = pipe.dialler.call(event_for(pipe.now + 3s), "", pipe.now);
   pipe.settle();
-  EXPECT_EQ(pipe.acceptor.target.received.at(0).event.deadline, pipe.now + 3s);
+  EXPECT_EQ(pipe.acceptor.target.received.at(0).event.deadline, pipe.now + 3s - 50ms);
   pipe.advance(2999ms);
   EXPECT_EQ(sink->endings, 0);
   pipe.advance(1ms);
   EXPECT_EQ(sink->failed_with(), Errc::deadline_exceeded);
   EXPECT_EQ(pipe.acceptor.target.received.at(0).control->cancelled, 1);
+}
+
+TEST(SessionDeadlineTest, LeavesTimeForTheWayBackOfAnAnswer) {
+  MemoryPipe pipe;
+  const auto sink = pipe.dialler.call(event_for(pipe.now + 100ms), "", pipe.now);
+  pipe.settle();
+  auto& received = pipe.acceptor.target.received.at(0);
+  EXPECT_EQ(received.event.deadline, pipe.now + 95ms);
+  pipe.advance(95ms);
+  received.sink->fail({Errc::deadline_exceeded, "whose time it was"});
+  pipe.settle();
+  EXPECT_EQ(sink->failed_with(), Errc::deadline_exceeded);
+  EXPECT_EQ(sink->failure->detail, "whose time it was");
 }
 
 TEST(SessionDeadlineTest, FailsTheEarliestFirst) {
