@@ -25,6 +25,7 @@ int echo_main(int argc, char** argv, const EchoProgram& program) {
   for (CLI::App* side : {serve, load}) {
     side->add_option("--identity", identity, "identity directory")->required();
   }
+  serve->add_option("--port", port, "where to listen; 0, the default, takes a free one");
   load->add_option("--port", port, "where serve listens")->required();
   load->add_option("--in-flight", in_flight, "calls at once")->check(CLI::Range(1, 4096));
   load->add_option("--ms", measured_ms, "milliseconds to measure")->check(CLI::Range(100, 60000));
@@ -32,7 +33,7 @@ int echo_main(int argc, char** argv, const EchoProgram& program) {
 
   try {
     if (serve->parsed()) {
-      program.serve(identity);
+      program.serve(identity, port);
       return 0;
     }
     ClosedLoop loop({.in_flight = in_flight, .measured = std::chrono::milliseconds(measured_ms)});

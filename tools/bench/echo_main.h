@@ -8,7 +8,7 @@
 
 /// The command line that the echo programs share:
 ///
-///   PROGRAM serve --identity DIR            prints "port=N", then answers until it is killed
+///   PROGRAM serve --identity DIR [--port N]  prints "port=N", then answers until it is killed
 ///   PROGRAM load --identity DIR --port N --in-flight N --ms N     prints one line of figures
 ///
 /// Both sides know each other by certificates: DIR is what `restpipe identity` makes.
@@ -18,8 +18,9 @@ namespace rp::bench {
 constexpr std::size_t kBodyBytes = 100;
 
 struct EchoProgram {
-  /// Does not return.
-  std::function<void(const std::filesystem::path& identity)> serve;
+  /// Does not return. `port` is where to listen, 0 for any free one; where a broker stands between
+  /// both sides, it is the broker's.
+  std::function<void(const std::filesystem::path& identity, std::uint16_t port)> serve;
   std::function<void(const std::filesystem::path& identity, std::uint16_t port, ClosedLoop& loop)>
       load;
 };

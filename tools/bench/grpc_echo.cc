@@ -133,7 +133,7 @@ class Calls final : public grpc::ClientBidiReactor<Message, Message> {
   bool ended_ = false;
 };
 
-void serve(const std::filesystem::path& identity) {
+void serve(const std::filesystem::path& identity, std::uint16_t wanted_port) {
   grpc::SslServerCredentialsOptions options(
       GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   options.pem_root_certs = text(identity / "ca.crt.pem");
@@ -142,7 +142,8 @@ void serve(const std::filesystem::path& identity) {
   Service service;
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(options), &port);
+  builder.AddListeningPort("127.0.0.1:" + std::to_string(wanted_port),
+                           grpc::SslServerCredentials(options), &port);
   builder.RegisterService(&service);
   const auto server = builder.BuildAndStart();
   if (!server) throw std::runtime_error("the gRPC server did not start");

@@ -1,11 +1,7 @@
-#include <future>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/co_spawn.hpp>
 
 #include "tools/bench/echo_main.h"
 #include "tools/bench/pipe_ends.h"
@@ -13,15 +9,6 @@
 /// Our side: calls through one pipe, made on its own I/O thread, answered inline by the handler.
 namespace rp::bench {
 namespace {
-
-namespace asio = boost::asio;
-using asio::ip::tcp;
-
-class NoControl final : public pipe::CallControl {
- public:
-  void cancel() override {}
-  void consumed(std::size_t) override {}
-};
 
 class EchoTarget final : public pipe::EventTarget {
  public:
@@ -34,13 +21,13 @@ class EchoTarget final : public pipe::EventTarget {
   }
 
  private:
-  const std::shared_ptr<NoControl> control_ = std::make_shared<NoControl>();
+  const std::shared_ptr<pipe::CallControl> control_ = nothing_to_control();
 };
 
 /// All callers of one loop, each with the event that a REST front-end would make of a small POST.
 class Callers {
  public:
-  Callers(ClosedLoop& loop, std::promise<std::string>& ended) : loop_(loop), ended_(ended) {}
+  Callers(ClosedLoop& closed_loop, PipeLoad& load) : loop_(closed_loop), load_(load) {}
 
   void start(std::shared_ptr<pipe::EventTarget> peer) {
     peer_ = std::move(peer);
@@ -56,22 +43,18 @@ class Callers {
     Caller(Callers& a, std::size_t n) : all(a), number(n) {}
 
     void reply(pipe::ReplyHead&&, std::string&& body) override {
-      if (body.size() != kBodyBytes) return all.end("a wrong answer");
+      if (body.size() != kBodyBytes) return all.load_.finish("a wrong answer");
       if (all.loop_.answered(number)) return all.call(shared_from_this());
-      if (all.loop_.done()) all.end("");
+      if (all.loop_.done()) all.load_.finish();
     }
     void begin(pipe::ReplyHead&&) override {}
     void data(std::string) override {}
     void end() override {}
-    void fail(pipe::Failure failure) override { all.end(failure.detail); }
+    void fail(pipe::Failure failure) override { all.load_.finish(failure.detail); }
 
     Callers& all;
     const std::size_t number;
   };
-
-  void end(const std::string& wrong) {
-    if (!std::exchange(has_ended_, true)) ended_.set_value(wrong);
-  }
 
   void call(std::shared_ptr<Caller> caller) {
     pipe::Event event;
@@ -84,43 +67,26 @@ class Callers {
   }
 
   ClosedLoop& loop_;
-  std::promise<std::string>& ended_;  // "" or what went wrong
-  bool has_ended_ = false;
+  PipeLoad& load_;
   const std::string body_ = std::string(kBodyBytes, 'x');
   std::shared_ptr<pipe::EventTarget> peer_;
   std::vector<std::shared_ptr<Caller>> callers_;
 };
 
-void serve(const std::filesystem::path& identity) {
-  pipe::IoThread thread;
+void serve(const std::filesystem::path& identity, std::uint16_t port) {
   EchoTarget target;
-  tcp::acceptor acceptor(thread.context(), tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-  announce(acceptor.local_endpoint().port());
-  asio::co_spawn(
-      thread.context(),
-      serve_pipes(std::move(acceptor), thread, tls_of(identity, certs::Role::server), target),
-      rethrow);
-  thread.start();
-  std::promise<void>().get_future().wait();
+  serve_pipes(identity, port, target);
 }
 
 void load(const std::filesystem::path& identity, std::uint16_t port, ClosedLoop& loop) {
-  std::promise<std::string> ended;
-  Callers callers(loop, ended);
-  pipe::IoThread thread;
+  PipeLoad pipes(identity, port);
+  Callers callers(loop, pipes);
   DialledPipe told;
   told.opened = [&callers](std::shared_ptr<pipe::EventTarget> peer) {
     callers.start(std::move(peer));
   };
-  told.ended = [](const std::string& why) { throw std::runtime_error("the pipe ended: " + why); };
-  asio::co_spawn(thread.context(),
-                 hold_pipe({asio::ip::address_v4::loopback(), port}, thread,
-                           tls_of(identity, certs::Role::client), std::move(told)),
-                 rethrow);
-  thread.start();
-  const std::string wrong = ended.get_future().get();
-  thread.stop();
-  if (!wrong.empty()) throw std::runtime_error(wrong);
+  pipes.dial(std::move(told));
+  pipes.run();
 }
 
 }  // namespace

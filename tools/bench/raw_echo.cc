@@ -2,7 +2,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 
 #include "tools/bench/echo_main.h"
 #include "tools/bench/raw_tls.h"
@@ -39,25 +38,19 @@ void take_frames(std::string& bytes, Use use) {
   bytes.erase(0, bytes.size() - rest.size());
 }
 
-void serve(const std::filesystem::path& identity) {
-  const TlsSettings settings = tls_settings(TlsSide::server, identity);
-  std::uint16_t port = 0;
-  const int listener = listen_on_loopback(port);
-  announce(port);
-  for (;;) {
-    const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (socket < 0) throw std::runtime_error("accept failed");
-    RawTls connection(socket, settings, TlsSide::server);
-    std::string in;
-    std::string out;
-    while (connection.receive(in)) {
-      out.clear();
-      take_frames(in, [&](std::uint32_t caller, std::string_view body) {
-        append_frame(caller, body, out);
-      });
-      if (!out.empty()) connection.send(out);
-    }
+void echo(RawTls& connection) {
+  std::string in;
+  std::string out;
+  while (connection.receive(in)) {
+    out.clear();
+    take_frames(
+        in, [&](std::uint32_t caller, std::string_view body) { append_frame(caller, body, out); });
+    if (!out.empty()) connection.send(out);
   }
+}
+
+void serve(const std::filesystem::path& identity, std::uint16_t port) {
+  serve_raw_tls(identity, port, echo);
 }
 
 void load(const std::filesystem::path& identity, std::uint16_t port, ClosedLoop& loop) {

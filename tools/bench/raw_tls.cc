@@ -14,6 +14,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "tools/bench/echo_main.h"
+
 namespace rp::bench {
 namespace {
 
@@ -34,6 +36,18 @@ sockaddr_in loopback(std::uint16_t port) {
 
 const sockaddr* plain(const sockaddr_in& address) {
   return static_cast<const sockaddr*>(static_cast<const void*>(&address));
+}
+
+/// Replaces a `port` of 0 by the one that was taken.
+int listen_on_loopback(std::uint16_t& port) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(port);
+  require(::bind(listener, plain(address), sizeof address) == 0, "bind");
+  require(::listen(listener, SOMAXCONN) == 0, "listen");
+  socklen_t bytes = sizeof address;
+  ::getsockname(listener, static_cast<sockaddr*>(static_cast<void*>(&address)), &bytes);
+  port = ntohs(address.sin_port);
+  return listener;
 }
 
 }  // namespace
@@ -157,14 +171,14 @@ bool RawTls::receive(std::string& plain) {
   }
 }
 
-void RawTls::send(std::string_view plain) {
+bool RawTls::send(std::string_view plain) {
   if (SSL_write(ssl_.get(), plain.data(), static_cast<int>(plain.size())) <= 0) {
     throw std::runtime_error("SSL_write failed");
   }
-  flush();
+  return flush();
 }
 
-void RawTls::flush() {
+bool RawTls::flush() {
   std::string_view rest = cipher_out_;
   while (!rest.empty()) {
     const ssize_t n = ::send(socket_, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -172,22 +186,26 @@ void RawTls::flush() {
       rest.remove_prefix(static_cast<std::size_t>(n));
       continue;
     }
+    if (errno == EPIPE || errno == ECONNRESET) return false;
     require(errno == EAGAIN, "send");
     pollfd writable{.fd = socket_, .events = POLLOUT, .revents = 0};
     ::poll(&writable, 1, -1);
   }
   cipher_out_.clear();
+  return true;
 }
 
-int listen_on_loopback(std::uint16_t& port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = loopback(0);
-  require(::bind(listener, plain(address), sizeof address) == 0, "bind");
-  require(::listen(listener, SOMAXCONN) == 0, "listen");
-  socklen_t bytes = sizeof address;
-  ::getsockname(listener, static_cast<sockaddr*>(static_cast<void*>(&address)), &bytes);
-  port = ntohs(address.sin_port);
-  return listener;
+void serve_raw_tls(const std::filesystem::path& identity, std::uint16_t port,
+                   const std::function<void(RawTls& connection)>& serve) {
+  const TlsSettings settings = tls_settings(TlsSide::server, identity);
+  const int listener = listen_on_loopback(port);
+  announce(port);
+  for (;;) {
+    const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    require(socket >= 0, "accept");
+    RawTls connection(socket, settings, TlsSide::server);
+    serve(connection);
+  }
 }
 
 int connect_to_loopback(std::uint16_t port) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,12 +33,13 @@ class RawTls {
   /// False when the peer has closed.
   bool receive(std::string& plain);
 
-  /// Everything in one SSL_write and, unless the socket is full, one send.
-  void send(std::string_view plain);
+  /// Everything in one SSL_write and, unless the socket is full, one send. False when the peer has
+  /// closed.
+  bool send(std::string_view plain);
 
  private:
   bool fill();
-  void flush();
+  bool flush();
   void handshake();
 
   const int socket_;
@@ -52,7 +54,11 @@ class RawTls {
   std::string record_;  // decrypted; fixed size
 };
 
-int listen_on_loopback(std::uint16_t& port);
+/// A server program: tells its port, then serves one connection after the other until it is
+/// killed. `port` 0 takes a free one.
+[[noreturn]] void serve_raw_tls(const std::filesystem::path& identity, std::uint16_t port,
+                                const std::function<void(RawTls& connection)>& serve);
+
 int connect_to_loopback(std::uint16_t port);
 
 }  // namespace rp::bench
