@@ -19,6 +19,11 @@ show_side() {
     "$(median "$1" "$2")" "$(median "$1" p50_us)" "$(median "$1" p99_us)"
 }
 
+# show_figure KEY NAME UNIT: the median of one figure as a line.
+show_figure() {
+  printf '  %-24s %10.0f %s\n' "$1" "$(median "$1" "$2")" "$3"
+}
+
 # median_ratio KEY_A KEY_B NAME: of A's figure to B's in the same round, so that a machine that
 # changes its pace between rounds changes both.
 median_ratio() {
@@ -27,14 +32,25 @@ median_ratio() {
 
 # show_goal TEXT VALUE BOUND GOAL: BOUND is >= or <=; an empty GOAL sets none.
 show_goal() {
-  awk -v text="$1" -v value="$2" -v bound="$3" -v goal="${4:-}" 'BEGIN {
-    printf "  %-56s %6.2f", text, value
-    if (goal != "") {
-      good = bound == ">=" ? value >= goal : value <= goal
-      printf "   %s %s %s", bound, goal, good ? "reached" : "NOT REACHED"
-    }
-    printf "\n"
-  }'
+  local text=$1 value=$2 bound=$3 goal=${4:-} verdict=''
+  if [[ -n $goal ]]; then
+    verdict="goal $bound $goal: reached"
+    ((++goals))
+    if ! awk -v v="$value" -v g="$goal" -v b="$bound" 'BEGIN {exit !(b == ">=" ? v >= g : v <= g)}'; then
+      verdict="goal $bound $goal: MISSED"
+      missed+=("$text")
+    fi
+  fi
+  printf '  %-56s %9.3f%s\n' "$text" "$value" "${verdict:+   $verdict}"
+}
+
+goals=0
+missed=()  # the texts of those that were not reached
+
+show_verdict() {
+  local text
+  printf '\n%s of %s goals missed\n' "${#missed[@]}" "$goals"
+  for text in "${missed[@]}"; do printf '  %s\n' "$text"; done
 }
 
 describe_machine() {

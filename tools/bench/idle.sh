@@ -14,7 +14,7 @@ measure_idle() {
     --port "$pipe_port" --server-pid "${pids[-1]}" "${pipe_counts[@]}" >"$state/figures.idle"
   for count in "${pipe_counts[@]}"; do
     show_goal "idle_$count: KB per pipe" \
-      "$(sed -nE "s/^pipes=$count kb_per_pipe=//p" "$state/figures.idle")" '<=' 60
+      "$(sed -nE "s/^pipes=$count kb_per_pipe=//p" "$state/figures.idle")" '<=' 34
   done
   stop_processes
 }

@@ -62,9 +62,17 @@ make_identities() {
   "$bin/restpipe" identity client workshop --ca "$state/ca" --out "$state/identity" >/dev/null
 }
 
-# start_server_node: sets $pipe_port.
+# start_server_node [FLAG...]: sets $pipe_port.
 start_server_node() {
   start server "${on_core[@]}" "$bin/restpipe" server --identity "$state/identity" \
-    --listen 127.0.0.1:0 --rest 127.0.0.1:0
+    --listen 127.0.0.1:0 --rest 127.0.0.1:0 "$@"
   pipe_port=$(await_output server ' pipe=[^ ]*:([0-9]+)')
+}
+
+# start_client_node: joined to that server; sets $rest, the address of its front-end.
+start_client_node() {
+  start client "${on_core[@]}" "$bin/restpipe" client --identity "$state/identity" \
+    --server "localhost:$pipe_port" --rest 127.0.0.1:0
+  rest=$(await_output client ' rest=([^ ,]+)')
+  await_answer "http://$rest/readyz"
 }
