@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <random>
@@ -5,11 +7,9 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
-#include <signal.h>
 
+#include "tests/product/harness/broken_wire.h"
 #include "tests/product/harness/expect.h"
-#include "tests/product/harness/fault_proxy.h"
-#include "tests/product/harness/lab.h"
 
 /// Calls and streams over a wire that breaks: nothing fails, nothing runs twice.
 namespace rp::product {
@@ -48,6 +48,17 @@ std::string hash_of_pattern(std::size_t blocks) {
   return text;
 }
 
+/// A program that writes so many bytes, the same ones in every run.
+std::string made_bytes(std::size_t mebibytes) {
+  return "openssl enc -aes-128-ctr -nosalt -K 0123456789abcdef0123456789abcdef -iv "
+         "00000000000000000000000000000000 -in /dev/zero 2> /dev/null | head -c " +
+         std::to_string(mebibytes << 20);
+}
+
+std::unique_ptr<Process> shell(const std::string& line) {
+  return std::make_unique<Process>(Command{.argv = {"sh", "-c", line}});
+}
+
 std::string post(std::uint16_t port, const std::string& path, std::string_view body) {
   return raw_http(port,
                   "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" +
@@ -56,23 +67,7 @@ std::string post(std::uint16_t port, const std::string& path, std::string_view b
                   60s);
 }
 
-class FaultsTest : public LabTest {
- protected:
-  /// A server and a client with a wire between them that can be broken.
-  void start(std::vector<std::string> flags = {}) {
-    flags.insert(flags.end(), {"--handlers", RP_COUNTING_PLUGIN, "--handlers", RP_PARITY_PLUGIN,
-                               "--handlers", RP_DEMO_PLUGIN});
-    flags_ = flags;
-    server_ = make_server({.flags = flags});
-    wire_.emplace(server_->pipe_port());
-    client_ = make_client({.flags = flags, .pipe_port = wire_->port()});
-    ASSERT_TRUE(client_->ready());
-    ASSERT_TRUE(server_knows("alpha"));
-  }
-
-  std::vector<std::string> flags_;
-  std::optional<FaultProxy> wire_;
-};
+using FaultsTest = BrokenWireTest;
 
 /// Callers on both nodes, each of which posts bodies of all sizes, one after the other, and looks
 /// at the answers.
@@ -125,21 +120,30 @@ void expect_nothing_repeated(const std::string& runs_url, int made) {
 /// RP_TEST_FAULT_SECONDS and RP_TEST_FAULT_MIB make it longer and larger.
 TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
   const auto seconds = from_environment("RP_TEST_FAULT_SECONDS", 8);
-  const auto blocks = from_environment("RP_TEST_FAULT_MIB", 64) * 16;
+  const auto mebibytes = from_environment("RP_TEST_FAULT_MIB", kSanitized ? 32 : 256);
+  const auto blocks = mebibytes * 16;
   const auto seed = from_environment("RP_TEST_FAULT_SEED", std::random_device{}());
   RecordProperty("seed", std::to_string(seed));
   SCOPED_TRACE("RP_TEST_FAULT_SEED=" + std::to_string(seed));
   start();
+  script("post_sha256", "exec sha256sum");
   const auto server_memory = server_->memory_kb();
   const auto client_memory = client_->memory_kb();
   wire_->cut_at_random(seed, 100ms, 1000ms);
   const auto until = TestClock::now() + std::chrono::seconds(seconds);
-  const auto hash = [&](const std::string& url) {
-    return std::make_unique<Process>(
-        Command{.argv = {"sh", "-c", "curl -sS --fail '" + url + "' | sha256sum"}});
+  const auto get = [&](const std::string& url) {
+    return shell("curl -sS --fail '" + url + "' | sha256sum");
   };
-  const auto down = hash(C("/server/pattern//" + std::to_string(blocks)));
-  const auto up = hash(S("/client/alpha/pattern//" + std::to_string(blocks)));
+  const auto put = [&](const std::string& url) {
+    return shell(made_bytes(mebibytes) + " | curl -sS --fail -X POST -H Expect: -T - '" + url +
+                 "'");
+  };
+  const auto sum = shell(made_bytes(mebibytes) + " | sha256sum");
+  const std::array<std::unique_ptr<Process>, 2> replies = {
+      get(C("/server/pattern//" + std::to_string(blocks))),
+      get(S("/client/alpha/pattern//" + std::to_string(blocks)))};
+  const std::array<std::unique_ptr<Process>, 2> uploads = {put(C("/server/sha256")),
+                                                           put(S("/client/alpha/sha256"))};
   Callers from_client(*client_, "/server", "c", 4, 1 << 20);
   Callers from_server(*server_, "/client/alpha", "s", 4, 1 << 20);
 
@@ -148,7 +152,9 @@ TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
   const auto watch = [&] {
     server_peak = std::max(server_peak, server_->memory_kb());
     client_peak = std::max(client_peak, client_->memory_kb());
-    return TestClock::now() >= until && !up->running() && !down->running();
+    const auto ended = [](const auto& process) { return !process->running(); };
+    return TestClock::now() >= until && std::all_of(replies.begin(), replies.end(), ended) &&
+           std::all_of(uploads.begin(), uploads.end(), ended);
   };
   EXPECT_TRUE(eventually(std::chrono::seconds(10 * seconds + 120), watch));
   from_client.stop();
@@ -156,8 +162,9 @@ TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
   wire_->calm();
 
   const std::string expected = hash_of_pattern(blocks) + "  -\n";
-  EXPECT_EQ(down->out(), expected) << down->err();
-  EXPECT_EQ(up->out(), expected) << up->err();
+  for (const auto& reply : replies) EXPECT_EQ(reply->out(), expected) << reply->err();
+  EXPECT_EQ(sum->wait(60s), 0);
+  for (const auto& upload : uploads) EXPECT_EQ(upload->out(), sum->out()) << upload->err();
   expect_nothing_repeated(C("/server/runs"), from_client.made());
   expect_nothing_repeated(S("/client/alpha/runs"), from_server.made());
   EXPECT_GE(wire_->cuts(), static_cast<int>(seconds));
@@ -256,120 +263,6 @@ TEST_F(FaultsTest, CallsOutliveAnOutageOfTheServersAddress) {
   wire_->refuse(0);
   calls.expect_answers();
   EXPECT_EQ(meanwhile.finish().body, "x");
-}
-
-// ---- The other process is another one ----------------------------------------------------------
-
-void expect_may_have_run(const Response& response) {
-  EXPECT_EQ(response.status, 502);
-  EXPECT_TRUE(contains(response.body, "\"session_lost\"")) << response.body;
-  EXPECT_TRUE(contains(response.body, "\"may_have_run\":true")) << response.body;
-}
-
-class RestartTest : public FaultsTest {
- protected:
-  /// Another server process where the last one was; the client finds it by the same wire.
-  void replace_server() {
-    server_->process().signal(SIGKILL);
-    server_->process().wait(5s);
-    restart_server(flags_);
-  }
-};
-
-TEST_F(RestartTest, AWrittenCallFailsAndSaysThatItMayHaveRun) {
-  start();
-  CurlRun written({C("/server/sleep//20")});
-  EXPECT_TRUE(holds_for(300ms, [&] { return written.running(); }));
-  replace_server();
-  expect_may_have_run(written.finish());
-}
-
-TEST_F(RestartTest, AWrittenCallOfTheServerFailsWhenAnotherClientProcessComes) {
-  start({"--return-wait", "60"});
-  CurlRun written({S("/client/alpha/sleep//20")});
-  EXPECT_TRUE(holds_for(300ms, [&] { return written.running(); }));
-  client_->process().signal(SIGKILL);
-  client_->process().wait(5s);
-  client_ = make_client({.flags = flags_, .pipe_port = wire_->port()});
-  expect_may_have_run(written.finish());
-}
-
-TEST_F(RestartTest, AnAnswerThatIsLostWithItsProcessIsSaidToBePossible) {
-  start();
-  const auto observer =
-      make_client({.identity = authority_.client("beta"), .pipe_port = server_->pipe_port()});
-  const auto runs = [&] { return curl({observer->base() + "/server/runs/of//answered"}).body; };
-  wire_->hang(FaultProxy::Way::to_client);
-  CurlRun answered({C("/server/run//answered"), "-d", "x"});
-  ASSERT_TRUE(eventually(5s, [&] { return runs() == "1"; }));
-  EXPECT_TRUE(answered.running());
-  replace_server();
-  wire_->cut();
-  expect_may_have_run(answered.finish());
-  EXPECT_EQ(runs(), "0") << "the new process was asked again";
-}
-
-TEST_F(RestartTest, ACallThatIsMadeMeanwhileRunsOnTheNewProcess) {
-  start();
-  wire_->refuse(1000);
-  server_->process().signal(SIGKILL);
-  server_->process().wait(5s);
-  ASSERT_TRUE(client_->unready());
-  CurlRun waiting({C("/server/run//waiting"), "-d", "x"});
-  EXPECT_TRUE(holds_for(300ms, [&] { return waiting.running(); }));
-  restart_server(flags_);
-  wire_->refuse(0);
-  EXPECT_EQ(waiting.finish().body, "x");
-  EXPECT_EQ(curl({C("/server/runs/of//waiting")}).body, "1");
-}
-
-TEST_F(RestartTest, CallsThatWereNotWrittenRunOnTheNewProcessAndTheOthersFail) {
-  start();
-  wire_->hang(FaultProxy::Way::to_server);
-  // More than the sockets between the two hold: the last calls wait inside the client.
-  const std::string body(60'000, 'b');
-  std::vector<Socket> callers;
-  for (int i = 0; i < 400; ++i) {
-    callers.push_back(connect_to(client_->rest_port()).value());
-    ASSERT_TRUE(send_all(callers.back(), "POST /server/run//many-" + std::to_string(i) +
-                                             " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close"
-                                             "\r\nContent-Length: 60000\r\n\r\n" +
-                                             body));
-  }
-  replace_server();
-  wire_->cut();
-  int ran = 0;
-  int lost = 0;
-  for (const Socket& caller : callers) {
-    std::string answer;
-    const auto deadline = TestClock::now() + 30s;
-    while (receive_some(caller, answer, deadline)) {
-    }
-    ran += answer.starts_with("HTTP/1.1 200 ") ? 1 : 0;
-    lost += contains(answer, "\"session_lost\"") ? 1 : 0;
-  }
-  EXPECT_EQ(ran + lost, 400);
-  EXPECT_GT(ran, 0);
-  EXPECT_GT(lost, 0);
-  expect_nothing_repeated(C("/server/runs"), ran);
-}
-
-TEST_F(RestartTest, AStreamBreaksOffVisibly) {
-  start();
-  CurlRun stream({"-N", "--limit-rate", "1M", C("/server/pattern//1000")});
-  EXPECT_TRUE(holds_for(500ms, [&] { return stream.running(); }));
-  replace_server();
-  const auto response = stream.finish();
-  EXPECT_NE(response.exit_code, 0) << "curl takes it for complete";
-  EXPECT_LT(response.body.size(), 1000u * 65'536);
-}
-
-TEST_F(RestartTest, ACallWithAnIdempotencyKeyIsRepeated) {
-  start();
-  CurlRun keyed({"-H", "Idempotency-Key: once", C("/server/sleep//2")});
-  EXPECT_TRUE(holds_for(300ms, [&] { return keyed.running(); }));
-  replace_server();
-  expect_reply(keyed.finish(), "0", "application/json", "slept");
 }
 
 }  // namespace

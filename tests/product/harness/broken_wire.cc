@@ -1,0 +1,36 @@
+#include "tests/product/harness/broken_wire.h"
+
+#include <signal.h>
+
+namespace rp::product {
+
+void BrokenWireTest::start(std::vector<std::string> flags) {
+  std::filesystem::create_directories(methods());
+  flags.insert(flags.end(), {"--handlers", RP_COUNTING_PLUGIN, "--handlers", RP_PARITY_PLUGIN,
+                             "--handlers", RP_DEMO_PLUGIN, "--exec", methods().string()});
+  flags_ = flags;
+  server_ = make_server({.flags = flags});
+  wire_.emplace(server_->pipe_port());
+  client_ = make_client({.flags = flags, .pipe_port = wire_->port()});
+  ASSERT_TRUE(client_->ready());
+  ASSERT_TRUE(server_knows("alpha"));
+}
+
+void BrokenWireTest::replace_server() {
+  server_->process().signal(SIGKILL);
+  server_->process().wait(5s);
+  restart_server(flags_);
+}
+
+void BrokenWireTest::replace_client() {
+  client_->process().signal(SIGKILL);
+  client_->process().wait(5s);
+  client_ = make_client({.flags = flags_, .pipe_port = wire_->port()});
+}
+
+void BrokenWireTest::script(const std::string& name, const std::string& text) const {
+  write_text(methods() / name, "#!/bin/sh\n" + text + "\n");
+  std::filesystem::permissions(methods() / name, std::filesystem::perms(0755));
+}
+
+}  // namespace rp::product
