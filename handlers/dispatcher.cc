@@ -75,18 +75,36 @@ class Dispatcher::Core {
     return exact || mount->noun.empty() ? nullptr : mount;
   }
 
+  /// The method that the event names, if another process answers for it.
+  const Method* find_elsewhere(const pipe::Event& event) const {
+    if (!context->methods.has_targets()) return nullptr;
+    const auto noun = std::string_view(event.noun);
+    const auto* const method = context->methods.find(event.verb, noun.substr(0, noun.find("//")));
+    return method != nullptr && method->target ? method : nullptr;
+  }
+
+  std::shared_ptr<pipe::CallControl> hand_on(pipe::EventTarget& target, std::string method,
+                                             Question&& asked,
+                                             std::shared_ptr<pipe::ReplySink> sink,
+                                             KeyedCall* keyed) {
+    auto& [event, body, origin] = asked;
+    auto call =
+        std::make_shared<MountedCall>(context, std::move(method), event, origin, std::move(sink));
+    if (keyed != nullptr) keyed->set_call(call);
+    if (admit(*call)) call->run(target, std::move(event), std::move(body), std::move(origin));
+    return call;
+  }
+
   /// Runs the event. `keyed`: who keeps its answer; may be null.
   std::shared_ptr<pipe::CallControl> run(Question&& asked, std::shared_ptr<pipe::ReplySink> sink,
                                          KeyedCall* keyed) {
     auto& [event, body, origin] = asked;
     if (const auto* const mount = find_mount(event)) {
-      auto call = std::make_shared<MountedCall>(context, mount->method_name(event.verb), event,
-                                                origin, std::move(sink));
-      if (keyed != nullptr) keyed->set_call(call);
-      if (admit(*call)) {
-        call->run(*mount->target, std::move(event), std::move(body), std::move(origin));
-      }
-      return call;
+      return hand_on(*mount->target, mount->method_name(event.verb), std::move(asked),
+                     std::move(sink), keyed);
+    }
+    if (const auto* const method = find_elsewhere(event)) {
+      return hand_on(*method->target, method->name, std::move(asked), std::move(sink), keyed);
     }
     auto call = std::make_shared<Call>(context, std::move(event), std::move(body),
                                        std::move(origin), std::move(sink));
@@ -155,6 +173,11 @@ void Dispatcher::add(std::string_view verb, std::string_view noun, Flags flags, 
   core_->context->methods.add(verb, noun, flags, std::move(handler));
 }
 
+void Dispatcher::add(std::string_view verb, std::string_view noun, Flags flags,
+                     std::shared_ptr<pipe::EventTarget> target) {
+  core_->context->methods.add(verb, noun, flags, std::move(target));
+}
+
 void Dispatcher::mount(std::string_view noun, std::shared_ptr<pipe::EventTarget> target) {
   core_->mounts.add(noun, std::move(target));
 }
@@ -172,6 +195,9 @@ std::shared_ptr<pipe::CallControl> Dispatcher::submit(pipe::Event&& event, std::
   auto* const observer = core_->context->observer;
   if (observer != nullptr) observer->received();
   Question asked{std::move(event), std::move(body), std::move(origin)};
+  if (core_->context->options.idempotency_window.count() == 0) {
+    return core_->run(std::move(asked), std::move(sink), nullptr);
+  }
   const auto key = find_key(asked.event.headers);
   if (!key) return core_->refuse_key(asked.event, *sink);
   if (key->empty() || is_idempotent(asked.event.verb, asked.event.noun)) {

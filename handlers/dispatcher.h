@@ -58,7 +58,8 @@ struct DispatcherOptions {
   /// without noticing a dead pipe, so a caller that is silent for so long has stalled.
   std::chrono::milliseconds body_timeout{30'000};
 
-  /// How long, and in how much memory, answers to requests with an idempotency key are kept.
+  /// How long, and in how much memory, answers to requests with an idempotency key are kept. With
+  /// a window of 0 a key means nothing here: whoever submits has seen to it.
   std::chrono::seconds idempotency_window = std::chrono::hours(24);
   std::size_t idempotency_bytes_max = std::size_t{64} * 1024 * 1024;
 };
@@ -90,6 +91,11 @@ class Dispatcher final : public pipe::EventTarget {
   /// exact name. Throws std::invalid_argument, naming the rule, when verb or noun is malformed or
   /// the method exists.
   void add(std::string_view verb, std::string_view noun, Flags flags, Handler handler);
+
+  /// The same for a method that another process answers: its events go to `target` as they are,
+  /// bodies that follow included. They count, and are bounded and ended, like those of a mount.
+  void add(std::string_view verb, std::string_view noun, Flags flags,
+           std::shared_ptr<pipe::EventTarget> target);
 
   /// Hands every event for `noun`, `noun/...` and `noun//...`, of any verb, to `target` as it is,
   /// bodies that follow included; before the first submit(). Of several the longest noun wins, and

@@ -58,17 +58,29 @@ bool MethodTable::NounEqual::operator()(std::string_view a, std::string_view b) 
 }
 
 void MethodTable::add(std::string_view verb, std::string_view noun, Flags flags, Handler handler) {
+  if (!handler) throw std::invalid_argument("a method needs a handler");
+  add(verb, noun, {{}, {}, flags, std::move(handler), nullptr});
+}
+
+void MethodTable::add(std::string_view verb, std::string_view noun, Flags flags,
+                      std::shared_ptr<pipe::EventTarget> target) {
+  if (!target) throw std::invalid_argument("a method needs a target");
+  add(verb, noun, {{}, {}, flags, nullptr, std::move(target)});
+  has_targets_ = true;
+}
+
+void MethodTable::add(std::string_view verb, std::string_view noun, Method added) {
   const auto known = std::find(kVerbs.begin(), kVerbs.end(), verb);
   if (known == kVerbs.end()) {
     throw std::invalid_argument("verb '" + std::string(verb) +
                                 "' is not one of get, post, put, delete, patch");
   }
   check_noun(noun);
-  if (!handler) throw std::invalid_argument("a method needs a handler");
 
   const auto key = with_slashes_mapped(noun);
-  auto method = std::make_unique<Method>(Method{std::string(verb).append("_").append(key),
-                                                std::string(verb), flags, std::move(handler)});
+  added.name = std::string(verb).append("_").append(key);
+  added.verb = verb;
+  auto method = std::make_unique<Method>(std::move(added));
   auto& table = verbs_[static_cast<std::size_t>(known - kVerbs.begin())];
   if (key.ends_with('*')) {
     return add_pattern(table, key.substr(0, key.size() - 1), std::move(method));

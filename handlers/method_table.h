@@ -19,6 +19,8 @@ struct Method {
   std::string verb;  ///< "get"
   Flags flags = Flags::none;
   Handler handler;
+  std::shared_ptr<pipe::EventTarget>
+      target;  ///< answers instead of the handler, where there is one
 };
 
 /// Verb and noun to a method. Only what was added is ever found: there are no dynamic names.
@@ -28,6 +30,11 @@ class MethodTable final {
   /// Throws std::invalid_argument, naming the rule, for a malformed verb or noun or a second method
   /// of one name.
   void add(std::string_view verb, std::string_view noun, Flags flags, Handler handler);
+  void add(std::string_view verb, std::string_view noun, Flags flags,
+           std::shared_ptr<pipe::EventTarget> target);
+
+  /// Whether any method has a target.
+  bool has_targets() const noexcept { return has_targets_; }
 
   /// `verb` in any case, `noun` without arguments. Null when there is no such method. Builds no
   /// string: this is on the path of every call.
@@ -56,11 +63,13 @@ class MethodTable final {
     std::size_t exact_bytes_max = 0;  // a longer noun is in no table, and is not hashed
   };
 
+  void add(std::string_view verb, std::string_view noun, Method method);
   void add_pattern(Verb& verb, std::string prefix, std::unique_ptr<Method> method);
 
   static constexpr std::array<std::string_view, 5> kVerbs = {"get", "post", "put", "delete",
                                                              "patch"};
   std::array<Verb, kVerbs.size()> verbs_;  // in the order of kVerbs
+  bool has_targets_ = false;
 };
 
 }  // namespace rp::handlers

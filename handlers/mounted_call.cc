@@ -1,5 +1,6 @@
 #include "handlers/mounted_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "pipe/log.h"
@@ -101,7 +102,10 @@ void MountedCall::body_end() {
 }
 
 void MountedCall::note_time(pipe::ReplyHead& head) const {
-  head.handled = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - received_at_);
+  // A target that is a dispatcher itself has told for how long the call waited there.
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - received_at_);
+  head.handled = std::max(took - head.queued, std::chrono::microseconds(0));
 }
 
 void MountedCall::reply(pipe::ReplyHead&& head, std::string&& body) {

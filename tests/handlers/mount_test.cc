@@ -157,6 +157,60 @@ TEST_F(MountTest, StopEndsWhatIsInFlightAndTakesNothingNew) {
   EXPECT_EQ(app_->taken.size(), 1U);
 }
 
+class ElsewhereTest : public MountTest {
+ protected:
+  ElsewhereTest() {
+    dispatcher_.add("get", "far", Flags::idempotent, all_);
+    dispatcher_.add("get", "app/far", Flags::none, all_);
+    dispatcher_.add("get", "far/*", Flags::none, all_);
+  }
+};
+
+TEST_F(ElsewhereTest, AMethodMayBeAnsweredByATarget) {
+  const auto asked = ask(dispatcher_, "get", "far//a/b");
+  ASSERT_EQ(all_->taken.size(), 1U);
+  EXPECT_EQ(all_->taken[0].event.noun, "far//a/b");
+  pipe::ReplyHead head{7, "text/plain", {}};
+  head.queued = std::chrono::hours(1);  // more than the whole call took: nothing is left for it
+  all_->taken[0].sink->reply(std::move(head), "there");
+  EXPECT_EQ(asked->head().code, 7U);
+  EXPECT_EQ(asked->body(), "there");
+  EXPECT_EQ(asked->head().handled.count(), 0);
+}
+
+TEST_F(ElsewhereTest, IsFoundAsMethodsAre) {
+  EXPECT_EQ(ask(dispatcher_, "put", "far")->head().code, pipe::kCodeNoSuchMethod);
+  ask(dispatcher_, "get", "far_away");  // the pattern
+  ask(dispatcher_, "get", "app/far");   // before the mount of its noun
+  EXPECT_EQ(all_->taken.size(), 2U);
+  EXPECT_TRUE(app_->taken.empty());
+  EXPECT_TRUE(dispatcher_.is_idempotent("get", "far//x"));
+  EXPECT_FALSE(dispatcher_.is_idempotent("get", "far/away"));
+}
+
+TEST_F(ElsewhereTest, ItsNameIsTaken) {
+  EXPECT_THROW(dispatcher_.add("get", "far", Flags::none, all_), std::invalid_argument);
+  EXPECT_THROW(dispatcher_.add("get", "near", Flags::none, std::shared_ptr<Target>()),
+               std::invalid_argument);
+}
+
+TEST(KeysElsewhereTest, WithoutAWindowAKeyMeansNothing) {
+  DispatcherOptions options;
+  options.idempotency_window = 0s;
+  Dispatcher dispatcher(options);
+  int runs = 0;
+  dispatcher.add("post", "run", Flags::none, [&](const Invocation&, Responder& responder) {
+    ++runs;
+    responder.reply({0, "text/plain", {}}, "");
+  });
+  for (int i = 0; i < 2; ++i) {
+    auto event = make_event("post", "run");
+    event.headers.push_back({"idempotency-key", "k"});
+    ask(dispatcher, std::move(event));
+  }
+  EXPECT_EQ(runs, 2);
+}
+
 TEST(MountBoundTest, MountedCallsCountAsInFlight) {
   const auto target = std::make_shared<Target>();
   Dispatcher dispatcher({.workers = 1, .queued_max = 1, .in_flight_max = 1});
