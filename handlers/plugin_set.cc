@@ -20,8 +20,52 @@ double unix_seconds(std::optional<PluginSet::WallClock::time_point> time) {
   return std::chrono::duration<double>(time->time_since_epoch()).count();
 }
 
-restpipe_peer to_abi(const PluginSet::Peer& peer) noexcept {
+using Kind = StateChange::Kind;
+
+restpipe_peer to_abi(const PipePeer& peer) noexcept {
   return {sizeof(restpipe_peer), to_text(peer.name), to_text(peer.address), peer.port};
+}
+
+const char* name_of(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::start_hook:
+      return "start_hook";
+    case Kind::stop_hook:
+      return "stop_hook";
+    case Kind::idle:
+      return "idle";
+    case Kind::connection_added:
+      return "connection_added";
+    case Kind::connection_removed:
+      return "connection_removed";
+    case Kind::connect_success:
+      return "connect_success";
+    case Kind::connect_fail:
+      break;
+  }
+  return "connect_fail";
+}
+
+void tell_one(LoadedPlugin& plugin, const StateChange& change) noexcept {
+  const auto peer = to_abi(change.peer);
+  const auto& f = plugin.functions();
+  const char* const which = name_of(change.kind);
+  switch (change.kind) {
+    case Kind::start_hook:
+      return plugin.tell(which, f.start_hook, &peer);
+    case Kind::stop_hook:
+      return plugin.tell(which, f.stop_hook, &peer);
+    case Kind::idle:
+      return plugin.tell(which, f.idle, change.since_s, change.seconds);
+    case Kind::connection_added:
+      return plugin.tell(which, f.connection_added, &peer, change.count);
+    case Kind::connection_removed:
+      return plugin.tell(which, f.connection_removed, &peer, change.count);
+    case Kind::connect_success:
+      return plugin.tell(which, f.connect_success, change.count, change.since_s);
+    case Kind::connect_fail:
+      return plugin.tell(which, f.connect_fail, change.count, change.since_s);
+  }
 }
 
 }  // namespace
@@ -40,9 +84,11 @@ class PluginSet::Core {
   }
 
   /// Lets every plugin hear of one happening, later and in order.
-  void announce(const char* which, std::function<void(LoadedPlugin&)> tell) {
-    const bool taken = callbacks.try_post([all = plugins, tell = std::move(tell)] {
-      for (const auto& plugin : all) tell(*plugin);
+  void announce(StateChange change) {
+    if (listener) listener(change);
+    const char* const which = name_of(change.kind);
+    const bool taken = callbacks.try_post([all = plugins, change = std::move(change)] {
+      for (const auto& plugin : all) tell_one(*plugin, change);
     });
     if (!taken) log(LogLevel::warning, "handlers", "state callback dropped", {{"callback", which}});
   }
@@ -60,6 +106,7 @@ class PluginSet::Core {
   const std::string node_name;
   Dispatcher& dispatcher;
   Plugins plugins;
+  std::function<void(const StateChange&)> listener;
   WorkerPool callbacks;  // one thread: the order is kept
   bool stopped = false;
 };
@@ -99,55 +146,40 @@ std::vector<std::string> PluginSet::names() const {
   return names;
 }
 
-void PluginSet::start_hook(Peer peer) {
-  core_->announce("start_hook", [peer = std::move(peer)](LoadedPlugin& plugin) {
-    const auto abi = to_abi(peer);
-    plugin.tell("start_hook", plugin.functions().start_hook, &abi);
-  });
+void PluginSet::set_listener(std::function<void(const StateChange&)> listener) {
+  core_->listener = std::move(listener);
 }
 
-void PluginSet::stop_hook(Peer peer) {
-  core_->announce("stop_hook", [peer = std::move(peer)](LoadedPlugin& plugin) {
-    const auto abi = to_abi(peer);
-    plugin.tell("stop_hook", plugin.functions().stop_hook, &abi);
-  });
-}
+void PluginSet::tell(StateChange change) { core_->announce(std::move(change)); }
+
+void PluginSet::start_hook(Peer peer) { tell({Kind::start_hook, std::move(peer)}); }
+
+void PluginSet::stop_hook(Peer peer) { tell({Kind::stop_hook, std::move(peer)}); }
 
 void PluginSet::idle(WallClock::time_point waiting_since, std::chrono::seconds waited) {
-  core_->announce("idle", [waiting_since, waited](LoadedPlugin& plugin) {
-    plugin.tell("idle", plugin.functions().idle, unix_seconds(waiting_since),
-                std::chrono::duration<double>(waited).count());
-  });
+  tell({Kind::idle,
+        {},
+        0,
+        unix_seconds(waiting_since),
+        std::chrono::duration<double>(waited).count()});
 }
 
 void PluginSet::connection_added(Peer peer, std::size_t new_count) {
-  core_->announce("connection_added", [peer = std::move(peer), new_count](LoadedPlugin& plugin) {
-    const auto abi = to_abi(peer);
-    plugin.tell("connection_added", plugin.functions().connection_added, &abi, new_count);
-  });
+  tell({Kind::connection_added, std::move(peer), new_count});
 }
 
 void PluginSet::connection_removed(Peer peer, std::size_t new_count) {
-  core_->announce("connection_removed", [peer = std::move(peer), new_count](LoadedPlugin& plugin) {
-    const auto abi = to_abi(peer);
-    plugin.tell("connection_removed", plugin.functions().connection_removed, &abi, new_count);
-  });
+  tell({Kind::connection_removed, std::move(peer), new_count});
 }
 
 void PluginSet::connect_success(std::uint64_t retry_attempts,
                                 std::optional<WallClock::time_point> last_disconnected) {
-  core_->announce("connect_success", [=](LoadedPlugin& plugin) {
-    plugin.tell("connect_success", plugin.functions().connect_success, retry_attempts,
-                unix_seconds(last_disconnected));
-  });
+  tell({Kind::connect_success, {}, retry_attempts, unix_seconds(last_disconnected)});
 }
 
 void PluginSet::connect_fail(std::uint64_t retry_attempts,
                              std::optional<WallClock::time_point> last_disconnected) {
-  core_->announce("connect_fail", [=](LoadedPlugin& plugin) {
-    plugin.tell("connect_fail", plugin.functions().connect_fail, retry_attempts,
-                unix_seconds(last_disconnected));
-  });
+  tell({Kind::connect_fail, {}, retry_attempts, unix_seconds(last_disconnected)});
 }
 
 void PluginSet::stop(std::chrono::milliseconds wait, bool handlers_stuck) {

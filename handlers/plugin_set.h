@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 
 #include "handlers/dispatcher.h"
 #include "handlers/plugin.h"
+#include "handlers/state_change.h"
 #include "pipe/event.h"
 
 namespace rp::handlers {
@@ -52,12 +54,15 @@ class PluginSet final {
   /// Names of the loaded plugins, in order.
   std::vector<std::string> names() const;
 
-  struct Peer {
-    std::string name;
-    std::string address;
-    std::uint16_t port = 0;
-  };
+  using Peer = PipePeer;
   using WallClock = std::chrono::system_clock;
+
+  /// `listener` hears all that the plugins hear, at once and on the thread that says it. Set before
+  /// anything happens; what it refers to outlives the set.
+  void set_listener(std::function<void(const StateChange&)> listener);
+
+  /// Any of the following.
+  void tell(StateChange change);
 
   /// A pipe is up and will take events; a pipe is gone, for whatever reason. Both roles.
   void start_hook(Peer peer);
