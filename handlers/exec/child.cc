@@ -167,6 +167,10 @@ void Child::terminate() {
   });
 }
 
+void Child::kill() {
+  if (!reaped_) signal_group(pid_, SIGKILL);
+}
+
 ChildEnd Child::reap() {
   // The group's id is free for others once its leader has been waited for, so the rest goes first.
   ::kill(-pid_, SIGKILL);

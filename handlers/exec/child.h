@@ -63,6 +63,9 @@ class Child final : public std::enable_shared_from_this<Child> {
   /// SIGTERM to the group, and SIGKILL a second later if the process is still there.
   void terminate();
 
+  /// SIGKILL to the group.
+  void kill();
+
  private:
   ChildEnd reap();
 
