@@ -81,6 +81,8 @@ struct Config {
 
   // Handlers
   std::vector<std::filesystem::path> handlers;  ///< files or directories; empty: the built-in demo
+  bool isolate = false;                         ///< each of them in a process of its own
+  std::vector<std::filesystem::path> isolated;  ///< as `handlers`; always in processes of their own
   std::size_t worker_threads = 0;               ///< for blocking handlers
   std::size_t worker_queue_max = 0;             ///< calls that wait for a worker; more are refused
   std::vector<std::filesystem::path> exec;      ///< directories of executables named like methods

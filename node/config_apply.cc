@@ -184,6 +184,7 @@ Refused assign(const Kind& kind, const Items& items, const std::filesystem::path
           [&](const kind::Count& k) {
             return assign_one(config.*k.to, items, within(k.min, k.max, parse_count));
           },
+          [&](const kind::Switch& k) { return assign_one(config.*k.to, items, parse_switch); },
           [&](const kind::Mode& k) { return assign_one(config.*k.to, items, parse_mode); },
           [&](const kind::Level& k) { return assign_one(config.*k.to, items, parse_log_level); },
           [&](const kind::Format& k) { return assign_one(config.*k.to, items, parse_log_format); },
@@ -221,6 +222,7 @@ std::string_view value_name(const Setting& setting) noexcept {
           [](const kind::Duration&) -> std::string_view { return "SECONDS"; },
           [](const kind::Bytes&) -> std::string_view { return "BYTES"; },
           [](const kind::Count&) -> std::string_view { return "N"; },
+          [](const kind::Switch&) -> std::string_view { return "true|false"; },
           [](const kind::Mode&) -> std::string_view { return "MODE"; },
           [](const kind::Level&) -> std::string_view { return "debug|info|warning|error"; },
           [](const kind::Format&) -> std::string_view { return "text|json"; },
@@ -268,6 +270,7 @@ std::string accepted_text(const Setting& setting) {
           [](const kind::Count& k) {
             return "a whole number from " + std::to_string(k.min) + " to " + std::to_string(k.max);
           },
+          [](const kind::Switch&) -> std::string { return "true or false"; },
           [](const kind::Mode&) -> std::string { return "octal permission bits such as 0660"; },
           [](const kind::Level&) -> std::string { return "debug, info, warning or error"; },
           [](const kind::Format&) -> std::string { return "text or json"; },
@@ -285,16 +288,22 @@ bool is_list(const Setting& setting) noexcept {
          std::holds_alternative<kind::Words>(setting.kind);
 }
 
+bool is_switch(const Setting& setting) noexcept {
+  return std::holds_alternative<kind::Switch>(setting.kind);
+}
+
 bool takes(const Setting& setting, ValueType type) noexcept {
   const bool duration = std::holds_alternative<kind::Duration>(setting.kind);
   switch (type) {
     case ValueType::text:
-      return !std::holds_alternative<kind::Count>(setting.kind);
+      return !std::holds_alternative<kind::Count>(setting.kind) && !is_switch(setting);
     case ValueType::integer:
       return duration || std::holds_alternative<kind::Count>(setting.kind) ||
              std::holds_alternative<kind::Bytes>(setting.kind);
     case ValueType::real:
       return duration;
+    case ValueType::boolean:
+      return is_switch(setting);
     case ValueType::other:
       break;
   }

@@ -30,6 +30,8 @@ ValueType type_of(const toml::node& node) {
       return ValueType::integer;
     case toml::node_type::floating_point:
       return ValueType::real;
+    case toml::node_type::boolean:
+      return ValueType::boolean;
     default:
       return ValueType::other;
   }
@@ -58,6 +60,7 @@ std::string_view type_word(const toml::node& node) {
 std::string scalar_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
   std::ostringstream out;
   out.imbue(std::locale::classic());
   out.precision(9);  // finer than any accepted duration

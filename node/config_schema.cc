@@ -31,6 +31,8 @@ constexpr kind::Words kOrigins{&Config::allow_origins, &parse_allowed_origin, "O
                                "an origin such as https://ops.example or http://localhost:3000"};
 constexpr kind::Paths kPlugins{&Config::handlers, "FILE_OR_DIR",
                                "paths of plugins or directories"};
+constexpr kind::Paths kIsolated{&Config::isolated, "FILE_OR_DIR",
+                                "paths of plugins or directories"};
 constexpr kind::Paths kExecutables{&Config::exec, "DIR", "paths of directories"};
 constexpr std::string_view kForwardedDefault =
     "accept,accept-language,idempotency-key,if-match,if-none-match,if-modified-since,"
@@ -121,6 +123,10 @@ const std::array kSettings{
 
     Setting{"handlers", kPlugins, Applies::both, false, "", "", kHandlers,
             "plugin (.so) or directory of plugins; the built-in demo without any, and without exec"},
+    Setting{"isolate", kind::Switch{&Config::isolate}, Applies::both, false, "false", "false", kHandlers,
+            "whether each of these plugins runs in a process of its own, where a crash is its own"},
+    Setting{"isolated", kIsolated, Applies::both, false, "", "", kHandlers,
+            "plugin or directory of plugins that run in processes of their own, whatever isolate says"},
     Setting{"worker_threads", kind::Count{&Config::worker_threads, 1, 1'024}, Applies::both, false,
             "16", "16", kHandlers,
             "threads that run blocking handlers"},

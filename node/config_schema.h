@@ -69,6 +69,9 @@ struct Count {
   std::size_t min;
   std::size_t max;
 };
+struct Switch {
+  bool Config::*to;
+};
 struct Mode {
   unsigned Config::*to;
 };
@@ -87,7 +90,7 @@ using Kind =
     std::variant<kind::NodeName, kind::Path, kind::IdentityFile, kind::Paths, kind::FilesMounts,
                  kind::ProxyMounts, kind::Address, kind::Addresses, kind::RestEndpoints,
                  kind::OptionalAddress, kind::Words, kind::Duration, kind::Bytes, kind::Count,
-                 kind::Mode, kind::Level, kind::Format, kind::StaleCrl>;
+                 kind::Switch, kind::Mode, kind::Level, kind::Format, kind::StaleCrl>;
 
 enum class Applies { both, server, client };
 
@@ -118,9 +121,11 @@ std::string_view value_name(const Setting& setting) noexcept;
 std::string accepted_text(const Setting& setting);
 /// Whether the setting takes several values.
 bool is_list(const Setting& setting) noexcept;
+/// Whether the setting is either true or false; its flag alone says true.
+bool is_switch(const Setting& setting) noexcept;
 
 /// A TOML value's own type; `text` also stands for flags and variables, which know no other.
-enum class ValueType { text, integer, real, other };
+enum class ValueType { text, integer, real, boolean, other };
 /// Whether a TOML value of this type may stand for the setting.
 bool takes(const Setting& setting, ValueType type) noexcept;
 

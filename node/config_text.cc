@@ -16,7 +16,8 @@ std::pair<std::string_view, std::string_view> split_key(std::string_view key) {
 
 std::string scalar(const Setting& setting, const std::string& item) {
   const bool number = !item.empty() && item.find_first_not_of("0123456789") == item.npos;
-  return number && takes(setting, ValueType::integer) ? item : json_quoted(item);
+  const bool bare = (number && takes(setting, ValueType::integer)) || is_switch(setting);
+  return bare ? item : json_quoted(item);
 }
 
 /// A JSON string is a TOML basic string as well, hence the shared escaping.

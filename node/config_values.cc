@@ -94,6 +94,12 @@ Parsed<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(ms + fraction / scale);
 }
 
+Parsed<bool> parse_switch(std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return Refusal::because("is neither true nor false");
+}
+
 Parsed<unsigned> parse_mode(std::string_view text) {
   std::uint64_t mode = 0;
   if ((text.size() != 3 && text.size() != 4) || !read_digits(text, mode, 8) || mode > 0777) {

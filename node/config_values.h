@@ -23,6 +23,9 @@ Parsed<std::uint64_t> parse_bytes(std::string_view text);
 /// finer than a millisecond is refused.
 Parsed<std::chrono::milliseconds> parse_duration(std::string_view text);
 
+/// "true" or "false".
+Parsed<bool> parse_switch(std::string_view text);
+
 /// Permission bits as three or four octal digits, "0660".
 Parsed<unsigned> parse_mode(std::string_view text);
 

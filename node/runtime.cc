@@ -89,8 +89,12 @@ Runtime::~Runtime() = default;
 
 void Runtime::load_plugins() {
   try {
-    for (const auto& path : config_.handlers) plugins_.load(path.string());
-    if (config_.handlers.empty() && config_.exec.empty()) {
+    if (!config_.isolate) {
+      for (const auto& path : config_.handlers) plugins_.load(path.string());
+    }
+    isolated_ =
+        std::make_unique<IsolatedHandlers>(config_, name_, dispatcher_, plugins_, metrics_);
+    if (config_.handlers.empty() && config_.isolated.empty() && config_.exec.empty()) {
       plugins_.load_builtin("demo", &handlers::init_demo);
     }
   } catch (const handlers::PluginRefused& e) {
@@ -190,6 +194,7 @@ int Runtime::run(NodeEnd& end) {
   std::fflush(stdout);
   std::string plugins;
   for (const auto& plugin : plugins_.names()) plugins += (plugins.empty() ? "" : ",") + plugin;
+  for (const auto& plugin : isolated_->names()) plugins += (plugins.empty() ? "" : ",") + plugin;
   log(LogLevel::info, "node", "Node is up",
       {{"name", name_}, {"rest", endpoints}, {"plugins", plugins}});
 
@@ -214,6 +219,7 @@ void Runtime::reload(NodeEnd& end) {
   try {
     const Config fresh = reload_config(config_);
     set_log_level(fresh.log_level);
+    isolated_->set_log_level(fresh.log_level);
     for (const std::string& key : keys_needing_restart(config_, fresh)) {
       log(LogLevel::warning, "node", "A changed setting takes effect at the next start",
           {{"key", key}});
@@ -244,6 +250,7 @@ int Runtime::stop(NodeEnd& end) {
   for (auto& thread : threads_) thread->stop();
   const std::size_t stuck = dispatcher_.stop(std::chrono::milliseconds(0));
   local_handlers_->stop();
+  isolated_->stop();
   plugins_.stop(std::chrono::seconds(1), stuck > 0);
   if (stuck > 0) {
     // Their threads cannot be joined, so the ordinary way out would wait for them for ever.

@@ -16,6 +16,7 @@
 #include "node/health.h"
 #include "node/identity_keeper.h"
 #include "node/instruments.h"
+#include "node/isolated_handlers.h"
 #include "node/local_handlers.h"
 #include "node/logging.h"
 #include "node/metrics.h"
@@ -121,6 +122,7 @@ class Runtime {
 
   InstrumentedDispatch dispatch_observer_;
   std::unique_ptr<LocalHandlers> local_handlers_;  // below the dispatcher that refers to it
+  std::unique_ptr<IsolatedHandlers> isolated_;     // as well
   handlers::Dispatcher dispatcher_;
   handlers::PluginSet plugins_;
   LoggedHandlers logged_handlers_;

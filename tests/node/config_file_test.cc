@@ -36,6 +36,15 @@ TEST(ConfigFileTest, ReadsScalarsListsAndSections) {
   EXPECT_THAT(values["limits.calls_in_flight_max"], ElementsAre("7"));
 }
 
+TEST(ConfigFileTest, ASwitchIsABooleanAndNothingElseIs) {
+  const LayerValues layer = read_toml(Role::server, "isolate = true\n", "c.toml");
+  ASSERT_EQ(layer.values.size(), 1U);
+  EXPECT_THAT(layer.values[0].items, ElementsAre("true"));
+  EXPECT_THAT(lines(read_toml(Role::server, "isolate = 'true'\nname = true\n", "c.toml")),
+              ElementsAre(HasSubstr("isolate is a string; accepted: true or false"),
+                          HasSubstr("name is a boolean; accepted")));
+}
+
 TEST(ConfigFileTest, AListMayBeWrittenAsOnFlags) {
   const LayerValues layer = read_toml(Role::client, "server = 'x:1,y:2'", "c.toml");
   ASSERT_EQ(layer.values.size(), 1U);

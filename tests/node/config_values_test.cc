@@ -64,6 +64,14 @@ TEST(ConfigValuesTest, ReadsCountsStrictly) {
   }
 }
 
+TEST(ConfigValuesTest, ReadsSwitches) {
+  EXPECT_TRUE(*parse_switch("true"));
+  EXPECT_FALSE(*parse_switch("false"));
+  for (const char* text : {"", "1", "yes", "True", " true"}) {
+    EXPECT_FALSE(parse_switch(text)) << text;
+  }
+}
+
 TEST(ConfigValuesTest, ReadsModes) {
   EXPECT_EQ(*parse_mode("0660"), 0660U);
   EXPECT_EQ(*parse_mode("600"), 0600U);

@@ -34,6 +34,17 @@ TEST(NodeCommandTest, AClientDialsTheServersItIsGiven) {
                                                     node::HostPort{"::1", 3}));
 }
 
+TEST(NodeCommandTest, ASwitchNeedsNoValue) {
+  const Outcome on = run({"server", "--isolate", "--handlers", "/a.so", "--isolated", "/b.so"});
+  ASSERT_EQ(on.nodes.size(), 1U) << on.err;
+  EXPECT_TRUE(on.nodes[0].isolate);
+  EXPECT_THAT(on.nodes[0].isolated, ElementsAre("/b.so"));
+  const Outcome off = run({"server", "--isolate=false"});
+  ASSERT_EQ(off.nodes.size(), 1U) << off.err;
+  EXPECT_FALSE(off.nodes[0].isolate);
+  EXPECT_EQ(run({"server", "--isolate=maybe"}).exit_code, 3);
+}
+
 TEST(NodeCommandTest, AnEmptyValueIsAValue) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"server", "--statsd", "", "--log-level", "info"},

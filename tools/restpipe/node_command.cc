@@ -27,6 +27,13 @@ void add_flag(CLI::App& command, const node::Setting& setting, node::Role role, 
   auto& texts = flags.texts[std::string(setting.key)];
   std::string help(setting.help);
   if (is_list(setting)) help += " (may be repeated)";
+  if (is_switch(setting)) {
+    command.add_flag(flag_name(setting), texts, help)
+        ->option_text(placeholder(setting, role))
+        ->group(std::string(setting.group))
+        ->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    return;
+  }
   CLI::Option* option = command.add_option(flag_name(setting), texts, help)
                             ->option_text(placeholder(setting, role))
                             ->group(std::string(setting.group))
