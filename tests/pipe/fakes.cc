@@ -80,8 +80,10 @@ std::shared_ptr<CallControl> FakeTarget::submit(Event&& e, std::string&& body, c
     return control;
   }
   control->on_body_data = [sink = call.sink](std::size_t bytes) { sink->body_consumed(bytes); };
-  control->on_body_end = [this, held = control.get(), call = std::move(call)]() mutable {
-    call.body = std::move(held->body);
+  call.control.reset();  // a control must not hold itself through what it is to do in the end
+  control->on_body_end = [this, weak = std::weak_ptr(control), call = std::move(call)]() mutable {
+    call.control = weak.lock();
+    call.body = std::move(call.control->body);
     deliver(std::move(call));
   };
   return control;
