@@ -22,7 +22,7 @@ std::string begin(std::size_t content_bytes) {
 
 std::string end(std::string_view key, std::string value) {
   const auto crc = crc32c(value, crc32c(key));
-  Writer(value).number(crc);
+  Writer(value).fixed(crc);
   return value;
 }
 
@@ -98,13 +98,13 @@ std::optional<std::string_view> unsealed(std::string_view key, std::string_view 
   }
   const auto covered = value.substr(0, value.size() - kCrcBytes);
   std::uint32_t crc = 0;
-  Reader(value.substr(covered.size())).number(crc);
+  Reader(value.substr(covered.size())).fixed(crc);
   if (crc != crc32c(covered, crc32c(key))) return std::nullopt;
   return covered.substr(1);
 }
 
 std::string encode(std::string_view key, const Record& record) {
-  constexpr std::size_t kNumbers = 96;  // a little above what they take
+  constexpr std::size_t kNumbers = 64;  // about what they take
   auto value =
       begin(kNumbers + record.topic.size() + record.content_type.size() + record.body.size());
   Writer out(value);

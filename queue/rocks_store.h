@@ -10,12 +10,15 @@
 namespace rp::queue {
 
 struct RocksOptions {
-  std::string directory{};  ///< made with mode 0700 if it is not there; its parent must be
-  std::uint64_t block_cache_bytes = 32 * 1024 * 1024;
-  std::uint64_t write_buffer_bytes = 16 * 1024 * 1024;  ///< of each of at most three
+  /// Made with mode 0700 if it is not there; its parent must be. Files in it have mode 0600.
+  std::string directory{};
+  std::uint64_t block_cache_bytes = 32 * 1024 * 1024;  ///< index and filter blocks included
+  /// Of each of at most three; less on a small disk.
+  std::uint64_t write_buffer_bytes = 16 * 1024 * 1024;
 };
 
-/// A store in RocksDB. Fails with `in_use`, `unusable` or `damaged`, in one clear line.
+/// A store in RocksDB, for one process at a time. Fails with `in_use`, `unusable` or `damaged`, in
+/// one line that names the directory.
 Result<std::unique_ptr<Store>> open_rocks_store(const RocksOptions& options);
 
 }  // namespace rp::queue

@@ -1,0 +1,233 @@
+#include "queue/rocks_store.h"
+
+#include <algorithm>
+#include <sys/stat.h>
+#include <utility>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+#include <rocksdb/write_batch.h>
+
+#include "queue/damage.h"
+#include "queue/data_directory.h"
+#include "queue/rocks_log.h"
+#include "queue/space_maker.h"
+
+namespace rp::queue {
+namespace {
+
+constexpr std::uint64_t kWriteBufferMin = 1024 * 1024;
+constexpr std::uint64_t kWriteBufferPart = 64;  // of the disk
+constexpr int kTablesOpenMax = 256;             // each costs a descriptor and a little memory
+constexpr double kBloomBits = 10;               // one lookup of 100 reads a block in vain
+// Files in which deletes prevail are merged soon: 5,000 of any 10,000 entries in a row.
+constexpr std::size_t kDeletesWindow = 10'000;
+constexpr std::size_t kDeletesMax = 5'000;
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_bytes) {
+  const auto write_buffer = disk_bytes == 0
+                                ? wanted.write_buffer_bytes
+                                : std::clamp(disk_bytes / kWriteBufferPart, kWriteBufferMin,
+                                             std::max(wanted.write_buffer_bytes, kWriteBufferMin));
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.info_log = make_rocks_log();
+  // After a loss of power the unsynced end of the log may have holes: all before the first is kept.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.avoid_flush_during_recovery = true;
+  options.write_buffer_size = write_buffer;
+  options.max_write_buffer_number = 3;
+  options.max_total_wal_size = 4 * write_buffer;
+  options.target_file_size_base = write_buffer;
+  options.max_bytes_for_level_base = 4 * write_buffer;
+  options.max_compaction_bytes = 8 * write_buffer;
+  options.max_background_jobs = 2;
+  options.max_open_files = kTablesOpenMax;
+  options.max_bgerror_resume_count = 0;  // recover() decides
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
+  options.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(kDeletesWindow, kDeletesMax));
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(wanted.block_cache_bytes);
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBits));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+class RocksStore final : public Store {
+ public:
+  RocksStore(std::unique_ptr<DataDirectory> directory, rocksdb::Options options)
+      : directory_(std::move(directory)), options_(std::move(options)) {}
+
+  Status open();
+
+  Status write(const Batch& batch, bool sync) override;
+  Status sync() override;
+  Result<std::optional<std::string>> get(std::string_view key) override;
+  Scanned scan(std::string_view first, std::string_view last, std::size_t entries_max,
+               std::size_t bytes_max) override;
+  bool has_room() override;
+  Status recover() override;
+  std::uint64_t bytes() override;
+
+ private:
+  Error broken(const rocksdb::Status& status) const;
+
+  const std::unique_ptr<DataDirectory> directory_;
+  const rocksdb::Options options_;
+  std::unique_ptr<rocksdb::DB> db_;
+  SpaceMaker space_maker_;  // ends before db_ does
+};
+
+Status RocksStore::open() {
+  rocksdb::DB* db = nullptr;
+  const auto path = directory_->path() + "/messages";
+  // Made here, because RocksDB logs an error when it has to do it. What else fails, it tells.
+  mkdir(path.c_str(), 0700);
+  const auto status = rocksdb::DB::Open(options_, path, &db);
+  if (status.ok()) {
+    db_.reset(db);
+    return {};
+  }
+  const auto reason = status.ToString();
+  if (status.IsCorruption()) {
+    return Error{.code = Errc::damaged,
+                 .detail = "the message store in " + path + " is damaged: " + reason};
+  }
+  return Error{.code = status.IsNoSpace() ? Errc::disk_full : Errc::unusable,
+               .detail = "the message store in " + path + " cannot be opened: " + reason};
+}
+
+Error RocksStore::broken(const rocksdb::Status& status) const {
+  const auto reason = status.ToString();
+  if (status.IsNoSpace()) {
+    return {.code = Errc::disk_full, .detail = "the disk of the message store is full: " + reason};
+  }
+  return {
+      .code = Errc::read_only,
+      .detail = "a write of the message store failed; it is read-only until a restart: " + reason};
+}
+
+Status RocksStore::write(const Batch& batch, bool sync) {
+  if (!db_) return Error{.code = Errc::disk_full, .detail = "the message store is not open"};
+  // 16 bytes for each change: its kind and two lengths.
+  rocksdb::WriteBatch changes(batch.bytes() + 16 * batch.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto change = batch[i];
+    switch (change.kind) {
+      case Batch::Kind::put:
+        changes.Put(slice(change.key), slice(change.value));
+        break;
+      case Batch::Kind::erase:
+        changes.Delete(slice(change.key));
+        break;
+      case Batch::Kind::erase_range:
+        changes.DeleteRange(slice(change.key), slice(change.value));
+    }
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const auto status = db_->Write(options, &changes);
+  if (!status.ok()) return broken(status);
+  return {};
+}
+
+Status RocksStore::sync() {
+  if (!db_) return Error{.code = Errc::disk_full, .detail = "the message store is not open"};
+  const auto status = db_->SyncWAL();
+  if (!status.ok()) return broken(status);
+  return {};
+}
+
+Result<std::optional<std::string>> RocksStore::get(std::string_view key) {
+  std::string value;
+  const auto status = db_ ? db_->Get({}, slice(key), &value) : rocksdb::Status::Aborted();
+  if (status.ok()) return std::optional(std::move(value));
+  if (status.IsNotFound()) return std::optional<std::string>();
+  return Error{.code = Errc::damaged, .detail = "the message store: " + status.ToString()};
+}
+
+Scanned RocksStore::scan(std::string_view first, std::string_view last, std::size_t entries_max,
+                         std::size_t bytes_max) {
+  Scanned scanned;
+  if (!db_) return scanned;
+  const auto end = slice(last);
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
+  std::size_t bytes = 0;
+  std::string next(first);
+  const auto readable = [&](const std::string& key) {
+    at->Seek(slice(key));
+    return at->status().ok();
+  };
+  at->Seek(slice(next));
+  while (at->Valid() || !at->status().ok()) {
+    if (!at->Valid()) {
+      ++scanned.damaged;
+      next = end_of_damage(next, last, readable);
+      if (next >= last) break;
+      at->Seek(slice(next));
+      continue;
+    }
+    if (scanned.entries.size() >= entries_max || bytes >= bytes_max) return scanned;
+    scanned.entries.push_back({std::string(view(at->key())), std::string(view(at->value()))});
+    bytes += scanned.entries.back().value.size();
+    next = scanned.entries.back().key;
+    at->Next();
+  }
+  scanned.complete = true;
+  return scanned;
+}
+
+bool RocksStore::has_room() {
+  const bool room = directory_->has_room();
+  if (!room && db_) space_maker_.start(*db_);
+  return room;
+}
+
+Status RocksStore::recover() {
+  directory_->give_up_reserve();
+  // A database that failed once may have half a record at the end of its log. Opening it anew keeps
+  // what is whole, and everything that was reported is.
+  space_maker_.stop();
+  db_.reset();
+  return open();
+}
+
+std::uint64_t RocksStore::bytes() {
+  if (!db_) return 0;
+  std::uint64_t tables = 0;
+  std::uint64_t buffers = 0;
+  db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &tables);
+  db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &buffers);
+  return tables + buffers;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_rocks_store(const RocksOptions& options) {
+  auto directory = DataDirectory::open(options.directory);
+  if (!directory) return directory.error();
+  // The files of the database get mode 0600. This is a setting of the process, and ours alone.
+  static_cast<void>(rocksdb::Env::Default()->SetAllowNonOwnerAccess(false));
+  const auto disk_bytes = (*directory)->disk_bytes();
+  auto store =
+      std::make_unique<RocksStore>(std::move(*directory), options_for(options, disk_bytes));
+  if (auto status = store->open(); !status) return status.error();
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace rp::queue

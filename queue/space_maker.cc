@@ -1,0 +1,48 @@
+#include "queue/space_maker.h"
+
+#include <chrono>
+
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+
+#include "pipe/log.h"
+
+namespace rp::queue {
+namespace {
+
+// Between two merges; each reads and writes all that is there.
+constexpr long long kPauseMs = 2'000;
+
+long long now_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+}  // namespace
+
+void SpaceMaker::start(rocksdb::DB& db) {
+  if (busy_ || now_ms() - ended_ms_ < kPauseMs) return;
+  if (thread_.joinable()) thread_.join();
+  busy_ = true;
+  stopping_ = false;
+  thread_ = std::thread([this, &db] {
+    rocksdb::CompactRangeOptions options;
+    options.canceled = &stopping_;
+    options.exclusive_manual_compaction = false;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+    const auto status = db.CompactRange(options, nullptr, nullptr);
+    if (!status.ok() && !stopping_) {
+      log(LogLevel::warning, "queue", "no disk space could be made",
+          {{"reason", status.ToString()}});
+    }
+    ended_ms_ = now_ms();
+    busy_ = false;
+  });
+}
+
+void SpaceMaker::stop() {
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace rp::queue
