@@ -64,6 +64,19 @@ struct ReplyHead {
   std::uint16_t http_status = 0;
 };
 
+/// Event headers that the REST front-end itself makes, for handlers that need more of the request
+/// than a verb and a noun. A peer that is no front-end may put anything there.
+///
+/// The noun as it was written, still percent-encoded, where it has an encoded slash: in the noun
+/// that is a slash like others. It counts only if it decodes to the noun, which is what policies
+/// look at.
+constexpr std::string_view kEncodedNounHeader = "x-event-noun";
+/// "HEAD", of a request whose verb is `get` all the same.
+constexpr std::string_view kMethodHeader = "x-event-method";
+/// In an answer with an HTTP status: the reason phrase in place of the usual one. The front-end
+/// takes it out.
+constexpr std::string_view kReasonHeader = "x-event-reason";
+
 /// Codes that the dispatcher itself answers with; a handler's own codes are free.
 constexpr std::uint32_t kCodeNoSuchMethod = 255;
 constexpr std::uint32_t kCodeException = 251;

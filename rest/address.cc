@@ -140,6 +140,11 @@ std::optional<PathError> decode_path(std::string_view raw, std::string& out) {
   return std::nullopt;
 }
 
+std::string_view behind_decoded(std::string_view raw, std::size_t decoded_bytes) {
+  while (decoded_bytes-- > 0 && !raw.empty()) raw.remove_prefix(decode_at(raw, 0).taken);
+  return raw;
+}
+
 std::optional<EventAddress> parse_event_address(std::string_view path) {
   constexpr std::string_view kServer = "/server/";
   constexpr std::string_view kClient = "/client/";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ std::string_view sentence(PathError e);
 /// stay as they are, '+' stays '+', and what is no UTF-8 afterwards becomes U+FFFD, one for each
 /// maximal ill-formed part. Returns the reason when the path is refused; `out` is then unspecified.
 std::optional<PathError> decode_path(std::string_view raw, std::string& out);
+
+/// What is left of a raw path behind as much of it as decodes to `decoded_bytes` bytes of ASCII.
+std::string_view behind_decoded(std::string_view raw, std::size_t decoded_bytes);
 
 /// What an event URL names: a side of the pipe, for a client its host, and the noun string.
 struct EventAddress {

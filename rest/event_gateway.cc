@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view kAllow = "GET, HEAD, POST, PUT, DELETE, PATCH";
 constexpr std::size_t kRequestIdMax = 128;
+constexpr std::size_t kEncodedNounMax = 8192;  // of a header value on the wire
 
 /// The event's verb, or "" for a method that is no event.
 std::string_view verb_of(std::string_view method) {
@@ -55,6 +56,13 @@ bool handler_may_set(std::string_view name) {
   constexpr std::string_view kCors = "access-control-";
   return std::none_of(kOurs.begin(), kOurs.end(), same) && !same("x-request-id") &&
          !equals_ignoring_case(name.substr(0, kCors.size()), kCors);
+}
+
+bool has_encoded_slash(std::string_view path) {
+  for (auto at = path.find("%2"); at != std::string_view::npos; at = path.find("%2", at + 1)) {
+    if (at + 2 < path.size() && to_lower(path[at + 2]) == 'f') return true;
+  }
+  return false;
 }
 
 bool never_forwarded(std::string_view lower_case_name, bool own_authorization) {
@@ -127,7 +135,10 @@ class HttpReply final : public pipe::ReplySink {
     http.headers.push_back({"X-Event-Return-Code", std::to_string(head.code)});
     http.headers.push_back({"X-Request-Id", request_id_});
     for (auto& header : head.headers) {
-      if (handler_may_set(header.name)) http.headers.push_back({header.name, header.value});
+      if (header.name == pipe::kReasonHeader) {
+        if (head.http_status != 0) http.reason = std::move(header.value);
+      } else if (handler_may_set(header.name))
+        http.headers.push_back({header.name, header.value});
     }
     if (http.content_type.starts_with("text/event-stream")) let_events_pass(http);
     return http;
@@ -245,6 +256,7 @@ void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress
   if (const auto type = request.header("content-type"))
     event.content_type = type->substr(0, type->find(';'));
   event.deadline = std::get<pipe::Clock::time_point>(deadline);
+  describe_request(request, event);
   forward_headers(request, event.headers);
 
   std::string method = options_.slow_call > options_.slow_call.zero()
@@ -264,6 +276,18 @@ void EventGateway::serve(const std::shared_ptr<Exchange>& exchange, EventAddress
   }
   exchange->on_flushed([control](std::size_t bytes) { control->consumed(bytes); });
   exchange->on_disconnect([control] { control->cancel(); });
+}
+
+void EventGateway::describe_request(const Request& request, pipe::Event& event) {
+  if (request.method() == "HEAD") {
+    event.headers.push_back({std::string(pipe::kMethodHeader), "HEAD"});
+  }
+  const auto encoded = request.encoded_path();
+  if (!has_encoded_slash(encoded)) return;
+  // What stands before the noun is ASCII: "/server/", or "/client/" and a host.
+  const auto noun = behind_decoded(encoded, request.path().size() - event.noun.size());
+  if (!has_encoded_slash(noun) || noun.size() > kEncodedNounMax) return;
+  event.headers.push_back({std::string(pipe::kEncodedNounHeader), std::string(noun)});
 }
 
 void EventGateway::forward_headers(const Request& request, pipe::Headers& headers) const {

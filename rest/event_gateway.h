@@ -57,6 +57,7 @@ class EventGateway {
              pipe::EventTarget& target) const;
 
  private:
+  static void describe_request(const Request& request, pipe::Event& event);
   void forward_headers(const Request& request, pipe::Headers& headers) const;
 
   GatewayOptions options_;

@@ -117,6 +117,7 @@ std::optional<Refusal> HeadParser::parse_target(std::string_view target) {
   const auto question = rest.find('?');
   if (question != std::string_view::npos) request_->query_ = span_of(rest.substr(question + 1));
   auto path = rest.substr(0, question);
+  request_->encoded_path_ = span_of(path);
   if (path.empty()) path = "/";
   if (const auto error = decode_path(path, request_->path_))
     return Refusal{400, "bad_path", std::string(sentence(*error))};

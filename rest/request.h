@@ -32,6 +32,9 @@ class Request {
   /// The path, percent-decoded once (see decode_path()): UTF-8 without control bytes.
   const std::string& path() const { return path_; }
 
+  /// The same as it was sent; empty where an absolute-form target has no path.
+  std::string_view encoded_path() const { return view(encoded_path_); }
+
   /// Everything after the first '?', undecoded; empty when there is none.
   std::string_view query() const { return view(query_); }
 
@@ -80,6 +83,7 @@ class Request {
   std::string head_;  ///< request line and headers as received; header names lower-cased in place
   Span method_;
   Span target_;
+  Span encoded_path_;
   Span query_;
   Span host_;
   std::vector<Field> fields_;

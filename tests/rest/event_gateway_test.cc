@@ -38,6 +38,26 @@ TEST_F(EventGatewayTest, TurnsARequestIntoAnEvent) {
   EXPECT_EQ(submission.event.deadline, pipe::Clock::time_point::max());
 }
 
+TEST_F(EventGatewayTest, TellsWhatWasWrittenWhereASlashIsEncoded) {
+  reply_with({}, "");
+  serve();
+  front_->ask(get("/serv%65r/a%2Fb/c%252Fd%20e?x=%2F"));
+  const auto submission = target_.submissions.take().value();
+  EXPECT_EQ(submission.event.noun, "a/b/c%2Fd e");
+  EXPECT_EQ(submission.event.headers, (pipe::Headers{{"x-event-noun", "a%2Fb/c%252Fd%20e"}}));
+  for (const char* plain : {"/server/a%20b?x=%2F", "/server/a%252Fb", "/server/a%2"}) {
+    front_->ask(get(plain));
+    EXPECT_TRUE(target_.submissions.take()->event.headers.empty()) << plain;
+  }
+}
+
+TEST_F(EventGatewayTest, TellsHeadFromGet) {
+  reply_with({}, "");
+  serve();
+  front_->ask("HEAD /server/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(target_.submissions.take()->event.headers, (pipe::Headers{{"x-event-method", "HEAD"}}));
+}
+
 TEST_F(EventGatewayTest, ForwardsCredentialsOnlyWhenTold) {
   GatewayOptions options;
   options.forwarded_headers = {"cookie", "authorization", "proxy-authorization", "x-fine"};
@@ -277,6 +297,16 @@ TEST_F(EventGatewayTest, TheHeadOfAStreamIsEnoughForHead) {
     EXPECT_EQ(answer.header("content-length"), "5000000000");
     EXPECT_TRUE(eventually([&] { return target_.control->cancelled == 1; }));
   }
+}
+
+TEST_F(EventGatewayTest, TakesTheReasonFromAReplyWithAStatus) {
+  pipe::ReplyHead head{0, "text/plain", {{"x-event-reason", "Message is empty."}}};
+  head.http_status = 400;
+  reply_with(head, "x");
+  serve();
+  const auto answer = front_->ask(get("/server/a"));
+  EXPECT_EQ(answer.reason, "Message is empty.");
+  EXPECT_FALSE(answer.has("x-event-reason"));
 }
 
 TEST_F(EventGatewayTest, ShowsTheStatusOfAReplyThatStandsForAnHttpResponse) {
