@@ -47,10 +47,11 @@ int explain(const Options& options) {
   const auto policy = load(options.file);
   if (!policy) return static_cast<int>(node::ExitCode::configuration);
   const std::string verb = lower_case(options.verb);
-  const node::PolicyQuestion question{.from = options.from,
-                                      .to = options.to == node::kServerTarget ? "" : options.to,
-                                      .verb = verb,
-                                      .noun = options.noun};
+  const node::PolicyQuestion question{
+      .from = options.from,
+      .to = options.to == node::kServerTarget ? std::string_view() : options.to,
+      .verb = verb,
+      .noun = options.noun};
   const auto decision = policy->decide(question);
   std::cout << (decision.allowed ? "allowed: " : "denied: ") << node::logfmt_value(options.from)
             << " -> " << node::logfmt_value(options.to) << ": " << verb << ' '
