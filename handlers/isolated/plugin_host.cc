@@ -45,7 +45,8 @@ HostedMethod method_of(const std::string& name, const Dispatcher& dispatcher) {
 PluginHost::PluginHost(Options options, FileDescriptor socket)
     : options_(std::move(options)),
       session_(session_options(), host_hello(), *this, thread_, *this, Clock::now()),
-      link_(std::make_shared<LocalLink>(std::move(socket), thread_)) {}
+      link_(std::make_shared<LocalLink>(std::move(socket), thread_)),
+      gone_timer_(thread_.context()) {}
 
 PluginHost::~PluginHost() { thread_.stop(); }
 
@@ -84,6 +85,10 @@ void PluginHost::node_is_gone() {
     node_gone_ = true;
   }
   on_main([this] { stop({}, nullptr); });
+  gone_timer_.expires_after(kGoneGrace);
+  gone_timer_.async_wait([this](const pipe::error_code& ec) {
+    if (!ec) options_.abandoned();
+  });
 }
 
 void PluginHost::session_woke() { link_->wake(); }

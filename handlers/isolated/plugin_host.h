@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "handlers/dispatcher.h"
 #include "handlers/isolated/host_log.h"
 #include "handlers/isolated/host_wire.h"
@@ -38,7 +40,12 @@ class PluginHost final : private pipe::EventTarget, private pipe::SessionOwner {
   struct Options {
     std::string path;     ///< of the plugin
     bool own_log = true;  ///< this process's log lines go to the node
+    /// On the I/O thread, when the node has gone and run() has not returned kGoneGrace later: the
+    /// plugin does not let it.
+    std::function<void()> abandoned = [] {};
   };
+
+  static constexpr std::chrono::seconds kGoneGrace{5};
 
   PluginHost(Options options, FileDescriptor socket);
   ~PluginHost() override;
@@ -74,6 +81,7 @@ class PluginHost final : private pipe::EventTarget, private pipe::SessionOwner {
   pipe::IoThread thread_;
   pipe::Session session_;
   const std::shared_ptr<LocalLink> link_;
+  boost::asio::steady_timer gone_timer_;
 
   // Made by start(), on the thread of run(), before the node hears of it.
   std::unique_ptr<HostLog> log_;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <utility>
 
 #include <boost/asio/signal_set.hpp>
 #include <fcntl.h>
@@ -51,7 +52,10 @@ int run_plugin_host(int argc, const char* const* argv) {
   ::fcntl(handlers::kHostSocket, F_SETFD, FD_CLOEXEC);  // not for children of the plugin
   for (const int signal : {SIGPIPE, SIGHUP, SIGINT}) std::signal(signal, SIG_IGN);
 
-  PluginHost host({.path = argv[2]}, handlers::FileDescriptor(handlers::kHostSocket));
+  PluginHost::Options options;
+  options.path = argv[2];
+  options.abandoned = [] { ::_exit(static_cast<int>(ExitCode::failure)); };
+  PluginHost host(std::move(options), handlers::FileDescriptor(handlers::kHostSocket));
   boost::asio::signal_set signals(host.thread().context(), SIGTERM);
   heed_sigterm(signals, host);
   switch (host.run()) {
