@@ -131,6 +131,7 @@ TEST_F(NodeFeedTest, AWatcherThatDoesNotReadIsCutOff) {
   const std::string line = '"' + std::string(50'000, 'x') + '"';
   for (int i = 0; i < 2'000 && feed_->watchers() == 2; ++i) {
     feed_->tell("joined", line);
+    ASSERT_EQ(quick.read_bytes(50'000).size(), 50'000U);
     read_to(quick, "x\"\n\n");
   }
   EXPECT_EQ(feed_->watchers(), 1U);
