@@ -123,6 +123,24 @@ TEST_F(HostilePeer, SendsDataOverTheCreditOfItsBody) {
   EXPECT_EQ(peer.says_goodbye(), Errc::protocol_violation);
 }
 
+TEST_F(HostilePeer, MaySendDataAfterItsOwnCancel) {
+  peer_.sends_call(kFirstId, "", /*whole=*/false);
+  expect_taken(frame(FrameType::data, 0, kFirstId, "before"));
+  expect_taken(encode_cancel(kFirstId, 0, {Errc::cancelled, ""}));
+  expect_taken(frame(FrameType::data, 0, kFirstId, "after"));
+  expect_taken(frame(FrameType::data, kEnd, kFirstId, ""));
+  EXPECT_EQ(peer_.end.session().stats().stray_frames, 2U);
+}
+
+TEST_F(HostilePeer, MaySendAReplyAfterOurCancel) {
+  const CallId id = session_calls();
+  peer_.end.session().cancel(peer_.end.last_ticket());
+  expect_taken(reply(id, "", false));
+  expect_taken(frame(FrameType::data, kYours, id, "late"));
+  EXPECT_EQ(sink_->body, "");
+  EXPECT_EQ(peer_.end.session().stats().stray_frames, 2U);
+}
+
 TEST_F(HostilePeer, SendsDataOverTheCreditOfTheReply) {
   const CallId id = session_calls();
   sink_->on_data = nullptr;  // consumes nothing
