@@ -148,7 +148,8 @@ void IsolatedPlugin::host_is_up(HostedPlugin plugin) {
   state_ = State::up;
   up_since_ = Clock::now();
   is_up_ = true;
-  log(LogLevel::info, "plugin", "Host process is up",
+  // At the first start it is no news, as for a plugin that is loaded into the node.
+  log(first_start_ ? LogLevel::debug : LogLevel::info, "plugin", "Host process is up",
       {{"plugin", plugin.name}, {"path", path_}, {"pid", process_->pid()}});
   const auto known = pipes_.changes();
   changes_.assign(known.begin(), known.end());

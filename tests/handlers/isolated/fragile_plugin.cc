@@ -87,7 +87,7 @@ class Fragile {
   }
 
   /// Waits until nobody waits for its answer, and notes when that was.
-  void get_wait(const rp::Request& request, const std::string& id) {
+  void get_hold(const rp::Request& request, const std::string& id) {
     const auto listener = request.on_cancel([&] {
       const std::lock_guard lock(mutex_);
       left_at_[id] = std::chrono::steady_clock::now();
@@ -102,7 +102,7 @@ class Fragile {
     return waiting_.size();
   }
   /// Nanoseconds of the monotonic clock, which all processes share; 0 when it has not been.
-  std::int64_t get_left_at(const std::string& id) {
+  std::int64_t get_gone_at(const std::string& id) {
     const std::lock_guard lock(mutex_);
     const auto found = left_at_.find(id);
     if (found == left_at_.end()) return 0;
@@ -140,9 +140,9 @@ class Fragile {
     m.add("post_hash", &Fragile::post_hash, rp::blocking);
     m.add("post_echo", &Fragile::post_echo);
     m.add("get_blocks", &Fragile::get_blocks, rp::blocking);
-    m.add("get_wait", &Fragile::get_wait, rp::blocking);
+    m.add("get_hold", &Fragile::get_hold, rp::blocking);
     m.add("get_waiting", &Fragile::get_waiting);
-    m.add("get_left_at", &Fragile::get_left_at);
+    m.add("get_gone_at", &Fragile::get_gone_at);
     m.add("get_heard", &Fragile::get_heard);
   }
 

@@ -51,7 +51,7 @@ class IsolatedTest : public testing::Test {
   }
   /// A call whose handler has begun.
   Asked waiting_call(const std::string& id) {
-    auto asked = ask(dispatcher_, "get", "wait//" + id);
+    auto asked = ask(dispatcher_, "get", "hold//" + id);
     EXPECT_TRUE(eventually([&] { return get("waiting")->body() != "0"; }));
     return asked;
   }
@@ -135,7 +135,7 @@ TEST_F(IsolatedTest, ACancelReachesTheStopToken) {
   load();
   const auto asked = waiting_call("a");
   asked.control->cancel();
-  EXPECT_TRUE(eventually([&] { return get("left_at//a")->body() != "0"; }));
+  EXPECT_TRUE(eventually([&] { return get("gone_at//a")->body() != "0"; }));
 }
 
 TEST_F(IsolatedTest, WhenTheHostEndsItsCallsHearHow) {
