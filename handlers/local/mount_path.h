@@ -17,4 +17,11 @@ bool has_dot_dot(std::string_view path);
 /// ':', '@' and '/' as %XX (RFC 3986, section 3.3).
 std::string percent_encoded(std::string_view path);
 
+/// path_below(), percent-encoded: as its caller wrote it, so that an encoded slash stays one, where
+/// `written` is the noun in that form (pipe::kEncodedNounHeader); else encoded anew. `written` may
+/// come from anywhere: it counts only if it decodes to `noun`, and what a request target may not
+/// hold is encoded in any case.
+std::string encoded_path_below(std::string_view mount, std::string_view noun,
+                               std::string_view written);
+
 }  // namespace rp::handlers

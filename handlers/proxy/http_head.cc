@@ -40,6 +40,11 @@ bool is_ours(std::string_view name) {
 
 constexpr std::string_view kCaller = "x-restpipe-caller";
 
+/// What the front-end says about the request to handlers, not to applications.
+bool is_about_event(std::string_view name) {
+  return name == pipe::kEncodedNounHeader || name == pipe::kMethodHeader;
+}
+
 /// A raw query, with what would end the request line or the query encoded.
 std::string safe_query(std::string_view query) {
   constexpr char kDigits[] = "0123456789ABCDEF";
@@ -56,7 +61,7 @@ std::string safe_query(std::string_view query) {
 }
 
 std::string target(const ProxiedRequest& request) {
-  auto text = request.path.empty() ? "/" : percent_encoded(request.path);
+  std::string text(request.path.empty() ? "/" : request.path);
   if (!request.event.query.empty()) text += '?' + safe_query(request.event.query);
   return text;
 }
@@ -112,7 +117,7 @@ std::string request_head(const ProxiedRequest& request) {
   message.set(http::field::host, std::string(request.authority));
   for (const auto& header : event.headers) {
     const bool passes = is_header_name(header.name) && is_header_value(header.value);
-    if (passes && !is_ours(header.name) && header.name != kCaller) {
+    if (passes && !is_ours(header.name) && !is_about_event(header.name) && header.name != kCaller) {
       message.insert(header.name, header.value);
     }
   }

@@ -15,7 +15,7 @@ namespace rp::handlers {
 struct ProxiedRequest {
   const pipe::Event& event;
   const pipe::Origin& origin;
-  std::string_view path;       ///< below the mount, decoded; "" or begins with '/'
+  std::string_view path;       ///< below the mount, percent-encoded; "" or begins with '/'
   std::string_view authority;  ///< for Host
   std::size_t body_bytes = 0;  ///< of a body that does not follow
 };

@@ -32,6 +32,14 @@ void append_chunk(std::string& out, std::string_view piece) {
   out.append(digits, end).append("\r\n").append(piece).append("\r\n");
 }
 
+/// "" when the event has no such header.
+std::string_view header_of(const pipe::Event& event, std::string_view name) {
+  for (const auto& header : event.headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
 }  // namespace
 
 ProxyCall::ProxyCall(std::shared_ptr<ProxyTarget::Shared> shared, pipe::Event event,
@@ -39,7 +47,8 @@ ProxyCall::ProxyCall(std::shared_ptr<ProxyTarget::Shared> shared, pipe::Event ev
     : LocalCall(shared->context, std::move(event), std::move(body), std::move(origin),
                 std::move(sink)),
       shared_(std::move(shared)),
-      path_(path_below(shared_->options.noun, this->event().noun)),
+      path_(encoded_path_below(shared_->options.noun, this->event().noun,
+                               header_of(this->event(), pipe::kEncodedNounHeader))),
       body_form_(body_form({this->event(), this->origin(), path_, {}, this->body().size()})),
       repeatable_(body_form_ == RequestBody::none),
       room_wake_(context()) {}
@@ -49,7 +58,7 @@ std::shared_ptr<ProxyCall> ProxyCall::self() {
 }
 
 void ProxyCall::on_start() {
-  if (has_dot_dot(path_)) {
+  if (has_dot_dot(path_below(shared_->options.noun, event().noun))) {
     pipe::ReplyHead head{400, "text/plain; charset=utf-8", {}};
     head.http_status = 400;
     return reply(std::move(head), "the path holds a '..' segment\n");

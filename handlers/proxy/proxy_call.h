@@ -69,7 +69,7 @@ class ProxyCall final : public LocalCall {
   std::shared_ptr<ProxyCall> self();
 
   const std::shared_ptr<ProxyTarget::Shared> shared_;
-  const std::string path_;
+  const std::string path_;  // percent-encoded
   const RequestBody body_form_;
   const bool repeatable_;  // on a fresh connection, when an idle one turns out to be closed
 

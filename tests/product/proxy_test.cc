@@ -138,6 +138,12 @@ TEST_F(ProxyProductTest, PagesHaveTheApplicationsStatus) {
   EXPECT_EQ(curl({app("none")}).status, 404);
 }
 
+TEST_F(ProxyProductTest, AnEncodedSlashArrivesAsItWasWritten) {
+  EXPECT_EQ(curl({app("@scope%2Fname/x%20y?q=%2F")}).body, "no /@scope%2Fname/x%20y?q=%2F");
+  EXPECT_EQ(curl({app("a%252Fb")}).body, "no /a%252Fb");
+  EXPECT_EQ(curl({app("a%2F..%2Fb")}).status, 400);
+}
+
 TEST_F(ProxyProductTest, AFormLogsInAndIsRedirected) {
   const auto jar = authority_.scratch("cookies").string();
   const auto posted = browse("login", {"-d", "name=ada", "-H", "Origin: http://rpserver.local"});

@@ -88,6 +88,22 @@ TEST_F(ProxyTest, ARequestBecomesARequestOfTheApplication) {
                 "the body");
 }
 
+TEST_F(ProxyTest, AnEncodedSlashArrivesAsItWasWritten) {
+  std::promise<std::string> seen;
+  serve([&](AppConnection& app) {
+    seen.set_value(app.read_head());
+    app.send("HTTP/1.1 303 See Other\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n");
+  });
+  auto event = make_event("get", "app//@scope/name/1.0");
+  event.headers = {{"x-event-noun", "app//@scope%2Fname/1.0"}, {"x-event-method", "HEAD"}};
+  const auto asked = call(std::move(event));
+  ASSERT_TRUE(asked->wait_done());
+  const auto head = seen.get_future().get();
+  EXPECT_TRUE(head.starts_with("GET /@scope%2Fname/1.0 HTTP/1.1\r\n")) << head;
+  EXPECT_EQ(head.find("x-event-"), std::string::npos) << head;
+  EXPECT_EQ(header(asked, "location"), "../login") << "the browser sees one directory";
+}
+
 TEST_F(ProxyTest, EveryVerbArrives) {
   serve([](AppConnection& app) {
     for (auto head = app.read_head(); !head.empty(); head = app.read_head()) {

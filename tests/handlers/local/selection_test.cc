@@ -117,6 +117,24 @@ TEST(MountPathTest, EncodesWhatAPathMayNotHold) {
   EXPECT_EQ(percent_encoded("/a b?c#d%e\"\xc3\xb6"), "/a%20b%3Fc%23d%25e%22%C3%B6");
 }
 
+TEST(MountPathTest, KeepsAnEncodedSlash) {
+  EXPECT_EQ(encoded_path_below("app", "app//a/b/c d", "app//a%2Fb/c%20d"), "/a%2Fb/c%20d");
+  EXPECT_EQ(encoded_path_below("app", "app/a/b", "app/a%2fb"), "/a%2fb");
+  EXPECT_EQ(encoded_path_below("app", "app//a b", ""), "/a%20b");
+  EXPECT_EQ(encoded_path_below("app", "app", ""), "");
+}
+
+TEST(MountPathTest, BelievesNoOtherWayToWriteANoun) {
+  EXPECT_EQ(encoded_path_below("app", "app//a/b", "app//a%2Fc"), "/a/b");
+  EXPECT_EQ(encoded_path_below("app", "app//a/b", "%61pp//a%2Fb"), "/a/b");
+  EXPECT_EQ(encoded_path_below("app", "app//a/b", "app"), "/a/b");
+}
+
+TEST(MountPathTest, LetsNothingEndTheTarget) {
+  EXPECT_EQ(encoded_path_below("app", "app//a/b?c#d e%zz%2", "app//a%2Fb?c#d e%zz%2"),
+            "/a%2Fb%3Fc%23d%20e%25zz%252");
+}
+
 TEST(MountPathTest, SeesParentSegments) {
   EXPECT_TRUE(has_dot_dot("/a/../b"));
   EXPECT_TRUE(has_dot_dot("/.."));
