@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fstream>
+#include <set>
 #include <sys/stat.h>
 
 #include <gtest/gtest.h>
@@ -206,6 +207,46 @@ TEST_F(LabTest, HealthMetricsAndNodesAnswer) {
   ASSERT_TRUE(client_->unready());
   EXPECT_EQ(curl({C("/healthz")}).status, 200);
   EXPECT_TRUE(contains(curl({C("/readyz")}).body, "no pipe"));
+}
+
+/// The lines of /metrics without their values.
+std::set<std::string> series_of(const std::string& metrics) {
+  std::set<std::string> names;
+  for (const auto& line : lines_of(metrics)) {
+    if (!line.starts_with('#')) names.insert(line.substr(0, line.rfind(' ')));
+  }
+  return names;
+}
+
+TEST_F(LabTest, CallersCannotMakeUpNamesOfMetrics) {
+  const auto home = authority_.scratch("home");
+  std::filesystem::create_directory(home);
+  start_parity_pair({"--exec", home.string(), "--files", "docs=" + home.string(), "--proxy",
+                     "app=http://127.0.0.1:1"});
+  const std::vector<std::string> nouns = {"docs//", "app//", "unknown", "cat//", "number"};
+  const std::vector<std::string> verbs = {"GET", "POST", "PUT", "DELETE", "PATCH"};
+  const auto call = [&](const std::string& verb, const std::string& path) {
+    return raw_http(client_->rest_port(), verb + " /server/" + path +
+                                              " HTTP/1.1\r\nHost: localhost\r\n"
+                                              "Connection: close\r\nContent-Length: 0\r\n\r\n");
+  };
+  for (const auto& noun : nouns) {
+    for (const auto& verb : verbs) EXPECT_TRUE(call(verb, noun).starts_with("HTTP/1.1 "));
+  }
+  const auto known = series_of(curl({S("/metrics")}).body);
+  EXPECT_TRUE(known.contains("restpipe_handler_seconds_count{method=\"get_docs_*\"}"));
+  for (int i = 0; i < 20; ++i) {
+    const auto made_up = std::to_string(i);
+    for (const auto& noun : nouns) {
+      call("GET", noun + made_up);
+      call("GET", noun + made_up + "/" + made_up);
+      EXPECT_TRUE(call("VERB" + made_up, noun).starts_with("HTTP/1.1 405 "));
+    }
+    call("POST", made_up + "?" + made_up + "=" + made_up);
+  }
+  for (const auto& series : series_of(curl({S("/metrics")}).body)) {
+    EXPECT_TRUE(known.contains(series)) << series;
+  }
 }
 
 TEST_F(LabTest, OneRequestIdIsInTheLogsOfBothNodes) {
