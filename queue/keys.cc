@@ -101,6 +101,24 @@ Range of_channel(Table table, ChannelNumber number) {
   return {start(table, number), start(table, number + 1)};
 }
 
+std::size_t size_of(Table table) {
+  switch (table) {
+    case Table::id:
+    case Table::counts:
+      return 1 + kNumberBytes;
+    case Table::body:
+    case Table::hidden:
+    case Table::expiry:
+    case Table::dedup_expiry:
+    case Table::hidden_until:
+      return 1 + 2 * kNumberBytes;
+    case Table::ready:
+      return 1 + 3 * kNumberBytes;
+    default:
+      return 0;
+  }
+}
+
 std::string after(std::string_view key) {
   std::string next(key);
   next.push_back('\0');

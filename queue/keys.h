@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,6 +65,9 @@ struct Range {
 };
 Range all(Table table);
 Range of_channel(Table table, ChannelNumber number);
+
+/// The bytes of a key, in tables whose keys are numbers; 0 in others.
+std::size_t size_of(Table table);
 
 /// The first key behind `key`.
 std::string after(std::string_view key);

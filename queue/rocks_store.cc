@@ -9,12 +9,14 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 
 #include "queue/damage.h"
 #include "queue/data_directory.h"
+#include "queue/keys.h"
 #include "queue/rocks_log.h"
 #include "queue/space_maker.h"
 
@@ -32,6 +34,33 @@ rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size(
 
 std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
+/// Tables that grow at their ends have families of their own, whose files then do not overlap and
+/// go down the levels without being written again.
+constexpr std::array<const char*, 3> kFamilies = {"default", "messages", "ids"};
+
+std::size_t family_of(std::string_view key) {
+  switch (static_cast<keys::Table>(key.empty() ? '\0' : key.front())) {
+    case keys::Table::ready:
+    case keys::Table::body:
+      return 1;
+    case keys::Table::id:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
+/// The table of a key, for inserts that go on where the last one of the table was. The start of a
+/// range is no key of a table: RocksDB keeps ranges apart and must not mix up the two places.
+class TableOfKey final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "rp.TableOfKey"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override { return {key.data(), 1}; }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return !key.empty() && key.size() == keys::size_of(static_cast<keys::Table>(key[0]));
+  }
+};
+
 rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_bytes) {
   const auto write_buffer = disk_bytes == 0
                                 ? wanted.write_buffer_bytes
@@ -39,12 +68,18 @@ rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_byte
                                              std::max(wanted.write_buffer_bytes, kWriteBufferMin));
   rocksdb::Options options;
   options.create_if_missing = true;
+  options.create_missing_column_families = true;
   options.info_log = make_rocks_log();
   // After a loss of power the unsynced end of the log may have holes: all before the first is kept.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.avoid_flush_during_recovery = true;
   options.write_buffer_size = write_buffer;
   options.max_write_buffer_number = 3;
+  options.db_write_buffer_size = 3 * write_buffer;  // of all families together
+  options.allow_concurrent_memtable_write = false;  // one thread writes
+  options.enable_write_thread_adaptive_yield = false;
+  // Each table grows at its end, so inserts go on where the last one of the table was.
+  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<TableOfKey>();
   options.max_total_wal_size = 4 * write_buffer;
   options.target_file_size_base = write_buffer;
   options.max_bytes_for_level_base = 4 * write_buffer;
@@ -54,7 +89,10 @@ rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_byte
   options.max_bgerror_resume_count = 0;  // recover() decides
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
-  options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
+  options.compression = rocksdb::kLZ4Compression;
+  // A burst may run ahead of the merging for a while: 32 buffers of it instead of 20.
+  options.level0_slowdown_writes_trigger = 32;
+  options.level0_stop_writes_trigger = 64;
   options.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(kDeletesWindow, kDeletesMax));
   rocksdb::BlockBasedTableOptions table;
@@ -70,6 +108,7 @@ class RocksStore final : public Store {
  public:
   RocksStore(std::unique_ptr<DataDirectory> directory, rocksdb::Options options)
       : directory_(std::move(directory)), options_(std::move(options)) {}
+  ~RocksStore() override { close(); }
 
   Status open();
 
@@ -84,19 +123,26 @@ class RocksStore final : public Store {
 
  private:
   Error broken(const rocksdb::Status& status) const;
+  rocksdb::ColumnFamilyHandle* family(std::string_view key) const {
+    return families_[family_of(key)];
+  }
+  void close();
 
   const std::unique_ptr<DataDirectory> directory_;
   const rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
-  SpaceMaker space_maker_;  // ends before db_ does
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;  // in the order of kFamilies, owned by db_
+  SpaceMaker space_maker_;                              // ends before db_ does
 };
 
 Status RocksStore::open() {
   rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
+  for (const auto* name : kFamilies) wanted.emplace_back(name, options_);
   const auto path = directory_->path() + "/messages";
   // Made here, because RocksDB logs an error when it has to do it. What else fails, it tells.
   mkdir(path.c_str(), 0700);
-  const auto status = rocksdb::DB::Open(options_, path, &db);
+  const auto status = rocksdb::DB::Open(options_, path, wanted, &families_, &db);
   if (status.ok()) {
     db_.reset(db);
     return {};
@@ -128,13 +174,13 @@ Status RocksStore::write(const Batch& batch, bool sync) {
     const auto change = batch[i];
     switch (change.kind) {
       case Batch::Kind::put:
-        changes.Put(slice(change.key), slice(change.value));
+        changes.Put(family(change.key), slice(change.key), slice(change.value));
         break;
       case Batch::Kind::erase:
-        changes.Delete(slice(change.key));
+        changes.Delete(family(change.key), slice(change.key));
         break;
       case Batch::Kind::erase_range:
-        changes.DeleteRange(slice(change.key), slice(change.value));
+        changes.DeleteRange(family(change.key), slice(change.key), slice(change.value));
     }
   }
   rocksdb::WriteOptions options;
@@ -152,8 +198,9 @@ Status RocksStore::sync() {
 }
 
 Result<std::optional<std::string>> RocksStore::get(std::string_view key) {
+  if (!db_) return Error{.code = Errc::damaged, .detail = "the message store is not open"};
   std::string value;
-  const auto status = db_ ? db_->Get({}, slice(key), &value) : rocksdb::Status::Aborted();
+  const auto status = db_->Get({}, family(key), slice(key), &value);
   if (status.ok()) return std::optional(std::move(value));
   if (status.IsNotFound()) return std::optional<std::string>();
   return Error{.code = Errc::damaged, .detail = "the message store: " + status.ToString()};
@@ -166,7 +213,7 @@ Scanned RocksStore::scan(std::string_view first, std::string_view last, std::siz
   const auto end = slice(last);
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &end;
-  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options));
+  const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options, family(first)));
   std::size_t bytes = 0;
   std::string next(first);
   const auto readable = [&](const std::string& key) {
@@ -194,7 +241,7 @@ Scanned RocksStore::scan(std::string_view first, std::string_view last, std::siz
 
 bool RocksStore::has_room() {
   const bool room = directory_->has_room();
-  if (!room && db_) space_maker_.start(*db_);
+  if (!room && db_) space_maker_.start(*db_, families_);
   return room;
 }
 
@@ -202,17 +249,22 @@ Status RocksStore::recover() {
   directory_->give_up_reserve();
   // A database that failed once may have half a record at the end of its log. Opening it anew keeps
   // what is whole, and everything that was reported is.
-  space_maker_.stop();
-  db_.reset();
+  close();
   return open();
+}
+
+void RocksStore::close() {
+  space_maker_.stop();
+  for (auto* handle : std::exchange(families_, {})) db_->DestroyColumnFamilyHandle(handle);
+  db_.reset();
 }
 
 std::uint64_t RocksStore::bytes() {
   if (!db_) return 0;
   std::uint64_t tables = 0;
   std::uint64_t buffers = 0;
-  db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &tables);
-  db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &buffers);
+  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &tables);
+  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &buffers);
   return tables + buffers;
 }
 

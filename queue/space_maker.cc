@@ -20,18 +20,20 @@ long long now_ms() {
 
 }  // namespace
 
-void SpaceMaker::start(rocksdb::DB& db) {
+void SpaceMaker::start(rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
   if (busy_ || now_ms() - ended_ms_ < kPauseMs) return;
   if (thread_.joinable()) thread_.join();
   busy_ = true;
   stopping_ = false;
-  thread_ = std::thread([this, &db] {
+  thread_ = std::thread([this, &db, families] {
     rocksdb::CompactRangeOptions options;
     options.canceled = &stopping_;
     options.exclusive_manual_compaction = false;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-    const auto status = db.CompactRange(options, nullptr, nullptr);
-    if (!status.ok() && !stopping_) {
+    for (auto* family : families) {
+      if (stopping_) break;
+      const auto status = db.CompactRange(options, family, nullptr, nullptr);
+      if (status.ok() || stopping_) continue;
       log(LogLevel::warning, "queue", "no disk space could be made",
           {{"reason", status.ToString()}});
     }

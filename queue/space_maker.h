@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 namespace rocksdb {
+class ColumnFamilyHandle;
 class DB;
-}
+}  // namespace rocksdb
 
 namespace rp::queue {
 
@@ -19,7 +21,7 @@ class SpaceMaker {
   SpaceMaker& operator=(const SpaceMaker&) = delete;
 
   /// Starts a merge unless one is going on or has just ended. The database outlives stop().
-  void start(rocksdb::DB& db);
+  void start(rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyHandle*>& families);
   /// Breaks off and waits for the end.
   void stop();
 
