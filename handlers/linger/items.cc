@@ -1,0 +1,168 @@
+#include "handlers/linger/items.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <boost/json.hpp>
+
+#include "handlers/linger/text.h"
+
+namespace rp::handlers::linger {
+namespace {
+
+namespace json = boost::json;
+
+// A message in base64, or with every byte as \u00XX, and its parameters.
+constexpr std::size_t kItemBytesMax = 6 * kMessageBytesMax + 16'384;
+
+std::string_view stripped(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// Where the value at the front of `text` ends: at a ',' or ']' that is no part of it.
+std::size_t end_of_value(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c == '\\') ++at;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      ++depth;
+    } else if (depth == 0 && (c == ',' || c == ']')) {
+      return at;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return std::string_view::npos;
+}
+
+Refused too_many() {
+  return {400, "Too many items, accepted is 1 to " + std::to_string(queue::kBatchMax) + '.'};
+}
+
+Read<std::vector<std::string_view>> split_array(std::string_view text) {
+  std::vector<std::string_view> items;
+  text.remove_prefix(1);
+  if (stripped(text) == "]") return items;
+  while (true) {
+    const auto end = end_of_value(text);
+    if (end == std::string_view::npos) return Refused{400, "The array does not end."};
+    if (items.size() == queue::kBatchMax) return too_many();
+    items.push_back(stripped(text.substr(0, end)));
+    const bool last = text[end] == ']';
+    text.remove_prefix(end + 1);
+    if (!last) continue;
+    if (!text.empty()) return Refused{400, "Something stands behind the array."};
+    return items;
+  }
+}
+
+Read<std::vector<std::string_view>> split_lines(std::string_view text) {
+  std::vector<std::string_view> items;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto item = stripped(line);
+    if (item.empty()) continue;
+    if (items.size() == queue::kBatchMax) return too_many();
+    items.push_back(item);
+  }
+  return items;
+}
+
+Read<json::value> parse(std::string_view item) {
+  if (item.size() > kItemBytesMax) return Refused{400, "The item is too long."};
+  json::error_code error;
+  auto value = json::parse(item, error);
+  if (error) return Refused{400, "The item is not JSON."};
+  return value;
+}
+
+/// A parameter's value as it would stand in a query; nothing for what cannot be one.
+std::optional<std::string> parameter_text(const json::value& value) {
+  if (value.is_string()) return std::string(value.as_string());
+  if (value.is_int64() || value.is_uint64()) return json::serialize(value);
+  if (!value.is_double() || value.as_double() < 0 || value.as_double() > 1e15) return std::nullopt;
+  std::array<char, 64> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                          value.as_double(), std::chars_format::fixed);
+  return std::string(digits.data(), end);
+}
+
+std::optional<Refused> read_content(const json::object& object, queue::NewMessage& message) {
+  const auto text_of = [&](const char* key) -> std::optional<std::string> {
+    const auto* const value = object.if_contains(key);
+    if (value == nullptr || !value->is_string()) return std::nullopt;
+    return std::string(value->as_string());
+  };
+  message.content_type = text_of("type").value_or("text/plain");
+  if (const auto encoded = text_of("body64")) {
+    auto bytes = base64_decoded(*encoded);
+    if (!bytes) return Refused{400, "Invalid base64."};
+    message.body = std::move(*bytes);
+  } else {
+    message.body = text_of("body").value_or("");
+  }
+  return refuse_body(message.body.size());
+}
+
+}  // namespace
+
+Read<std::vector<std::string_view>> split_items(std::string_view body) {
+  body = stripped(body);
+  auto items = body.starts_with('[') ? split_array(body) : split_lines(body);
+  if (items && items->empty()) {
+    return Refused{400, "No items, accepted is a JSON array or one JSON value on each line."};
+  }
+  return items;
+}
+
+Read<queue::NewMessage> read_message_item(std::string_view item) {
+  const auto value = parse(item);
+  if (!value) return value.error();
+  json::object object;
+  if (value->is_string()) {
+    object["body"] = value->as_string();
+  } else if (value->is_object()) {
+    object = value->as_object();
+  } else {
+    return Refused{400, "A message is a JSON string or object."};
+  }
+  Parameters parameters;
+  for (const auto& [key, content] : object) {
+    if (key == "body" || key == "body64" || key == "type") continue;
+    parameters.set(key, parameter_text(content).value_or("invalid"));
+  }
+  auto message = read_message(parameters);
+  if (!message) return message;
+  if (const auto wrong = read_content(object, *message)) return *wrong;
+  return message;
+}
+
+Read<AckItem> read_ack_item(std::string_view item) {
+  const auto value = parse(item);
+  if (!value) return value.error();
+  AckItem result;
+  if (value->is_string()) {
+    result.lease = queue::lease_from_text(std::string_view(value->as_string()));
+    if (result.lease) return result;
+  } else if (value->is_int64() && value->as_int64() >= 0) {
+    result.id = static_cast<queue::MessageId>(value->as_int64());
+    return result;
+  } else if (value->is_uint64()) {
+    result.id = value->as_uint64();
+    return result;
+  }
+  return Refused{400, "An item is the id of a message or a lease."};
+}
+
+}  // namespace rp::handlers::linger

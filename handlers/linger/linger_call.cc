@@ -1,0 +1,276 @@
+#include "handlers/linger/linger_call.h"
+
+#include <algorithm>
+#include <array>
+
+#include "handlers/linger/message_options.h"
+#include "handlers/linger/text.h"
+
+namespace rp::handlers::linger {
+namespace {
+
+using queue::Milliseconds;
+
+constexpr std::chrono::seconds kLongPoll{120};  // Linger's
+
+/// "channels//jobs" is "channels/jobs": in events arguments stand behind "//".
+std::string path_of(std::string_view noun) {
+  std::string path = "/" + std::string(noun);
+  const auto divider = path.find("//", 1);
+  if (divider != std::string::npos && divider == path.find('/', 1)) path.erase(divider, 1);
+  return path;
+}
+
+}  // namespace
+
+LingerCall::LingerCall(std::shared_ptr<Face> face, pipe::Event event, std::string body,
+                       std::shared_ptr<pipe::ReplySink> sink)
+    : face_(std::move(face)),
+      event_(std::move(event)),
+      body_(std::move(body)),
+      sink_(std::move(sink)) {}
+
+LingerCall::~LingerCall() {
+  face_->gathered.give_back(gathered_bytes_);
+  if (waits_) face_->remove_waiting(*this);
+}
+
+void LingerCall::launch() {
+  if (!event_.body_follows) run();
+}
+
+void LingerCall::body_data(std::string piece) {
+  std::shared_ptr<pipe::ReplySink> sink;
+  {
+    const std::lock_guard lock(mutex_);
+    sink = sink_;
+  }
+  if (!sink) return;
+  const bool fits = piece.size() <= face_->options.body_bytes_max - body_.size();
+  if (fits && face_->gathered.try_take(piece.size())) {
+    gathered_bytes_ += piece.size();
+    body_ += piece;
+    return sink->body_consumed(piece.size());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(sink_, nullptr)) return;
+  }
+  if (fits) {
+    sink->fail(
+        {pipe::Errc::overloaded, "the queue's requests hold too many bytes; try again later"});
+  } else {
+    sink->fail({pipe::Errc::body_too_large, "a request's body has at most " +
+                                                std::to_string(face_->options.body_bytes_max) +
+                                                " bytes"});
+  }
+}
+
+void LingerCall::body_end() {
+  if (!is_over()) run();
+}
+
+void LingerCall::run() {
+  auto route = find_its_route();
+  if (!route) return;
+  route_ = std::move(*route);
+  const auto handle = handle_of();
+  if (handle == nullptr) {
+    answer(face_->answers.method_not_allowed(route_.methods));
+  } else if (read_parameters()) {
+    (this->*handle)();
+  }
+}
+
+std::optional<Route> LingerCall::find_its_route() {
+  const auto encoded = header(pipe::kEncodedNounHeader);
+  const bool is_encoded = !encoded.empty();
+  // Who may do what was decided by the noun, so nothing else may be meant.
+  if (is_encoded && percent_decoded(encoded) != event_.noun) {
+    refuse("The encoded path is another one.");
+    return std::nullopt;
+  }
+  auto found = is_encoded ? find_route(path_of(encoded), Spelling::encoded)
+                          : find_route(path_of(event_.noun), Spelling::decoded);
+  if (auto* const route = std::get_if<Route>(&found)) return std::move(*route);
+  if (std::get<NoRoute>(found) == NoRoute::bad_name) {
+    refuse("Invalid name in the path.");
+  } else {
+    answer(face_->answers.not_found());
+  }
+  return std::nullopt;
+}
+
+bool LingerCall::read_parameters() {
+  const bool has_form = event_.verb == "post" || event_.verb == "put";
+  auto parameters =
+      Parameters::read(event_.query, content_type(), has_form ? body_ : std::string_view());
+  if (!parameters) {
+    refuse("Invalid unicode in a parameter.");
+    return false;
+  }
+  parameters_ = std::move(*parameters);
+  return true;
+}
+
+LingerCall::Handle LingerCall::handle_of() const {
+  struct Entry {
+    Resource resource;
+    std::string_view verb;
+    Handle handle;
+  };
+  using Self = LingerCall;
+  static constexpr std::array kEntries{
+      Entry{Resource::channels, "get", &Self::list_channels},
+      Entry{Resource::channel, "get", &Self::take},
+      Entry{Resource::channel, "post", &Self::put},
+      Entry{Resource::channel, "delete", &Self::drain},
+      Entry{Resource::batch, "get", &Self::take_batch},
+      Entry{Resource::batch, "post", &Self::put_batch},
+      Entry{Resource::messages, "get", &Self::peek},
+      Entry{Resource::pause, "post", &Self::pause},
+      Entry{Resource::resume, "post", &Self::resume},
+      Entry{Resource::redrive, "post", &Self::redrive},
+      Entry{Resource::settings, "get", &Self::settings},
+      Entry{Resource::settings, "put", &Self::set_settings},
+      Entry{Resource::settings, "delete", &Self::reset_settings},
+      Entry{Resource::channel_stats, "get", &Self::channel_stats},
+      Entry{Resource::channel_topics, "get", &Self::channel_topics},
+      Entry{Resource::subscription, "put", &Self::subscribe},
+      Entry{Resource::subscription, "delete", &Self::unsubscribe},
+      Entry{Resource::topics, "get", &Self::list_topics},
+      Entry{Resource::topic, "post", &Self::publish},
+      Entry{Resource::topic_channels, "get", &Self::topic_channels},
+      Entry{Resource::ack, "post", &Self::ack_batch},
+      Entry{Resource::message, "delete", &Self::remove},
+      Entry{Resource::touch, "post", &Self::touch},
+      Entry{Resource::nack, "post", &Self::nack},
+      Entry{Resource::stats, "get", &Self::stats},
+  };
+  if (header(pipe::kMethodHeader) == "HEAD") return nullptr;  // it would take a message, unseen
+  const auto* const found = std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) {
+    return e.resource == route_.resource && e.verb == event_.verb;
+  });
+  return found == kEntries.end() ? nullptr : found->handle;
+}
+
+std::string_view LingerCall::header(std::string_view name) const {
+  for (const auto& header : event_.headers) {
+    if (header.name == name) return header.value;
+  }
+  return {};
+}
+
+std::string_view LingerCall::content_type() const {
+  const auto whole = header("content-type");
+  return whole.empty() ? std::string_view(event_.content_type) : whole;
+}
+
+LingerCall::Content LingerCall::take_content() {
+  if (const auto* const text = parameters_.find("msg")) return {*text, "text/plain"};
+  const auto type = content_type();
+  return {std::move(body_), type.empty() ? "text/plain" : std::string(type)};
+}
+
+bool LingerCall::is_over() const {
+  const std::lock_guard lock(mutex_);
+  return sink_ == nullptr;
+}
+
+bool LingerCall::answer(Answer answer) {
+  std::shared_ptr<pipe::ReplySink> sink;
+  {
+    const std::lock_guard lock(mutex_);
+    sink = std::exchange(sink_, nullptr);
+  }
+  if (!sink) return false;
+  sink->reply(std::move(answer.head), std::move(answer.body));
+  return true;
+}
+
+void LingerCall::cancel() {
+  queue::Waiter waiter;
+  std::shared_ptr<pipe::ReplySink> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped = std::exchange(sink_, nullptr);
+    waiter = waiter_;
+  }
+  if (dropped) waiter.cancel();
+}
+
+void LingerCall::stop_waiting() {
+  queue::Waiter waiter;
+  {
+    const std::lock_guard lock(mutex_);
+    waiter = waiter_;
+  }
+  if (waiter.cancel()) answer(face_->answers.nothing_ready(route_.channel));
+}
+
+std::optional<Milliseconds> LingerCall::time_to_wait() {
+  const auto asked = read_seconds(parameters_, "wait", "Invalid time to wait.");
+  if (!asked) {
+    refuse(asked.error());
+    return std::nullopt;
+  }
+  if (parameters_.has("nowait") || !face_->may_wait) return Milliseconds(0);
+  auto wait = asked->value_or(kLongPoll);
+  if (event_.deadline != pipe::Clock::time_point::max()) {
+    // Whoever bounds the call hears that nothing came, not that it took too long.
+    const auto left = event_.deadline - pipe::Clock::now();
+    wait = std::clamp(std::chrono::floor<Milliseconds>(left * 9 / 10), Milliseconds(0), wait);
+  }
+  return wait;
+}
+
+void LingerCall::take_some(queue::TakeOptions options, std::function<Answer(Deliveries)> tell) {
+  ++face_->gets;
+  const auto wait = time_to_wait();
+  if (!wait) return;
+  options.wait = *wait;
+  asked_at_ = pipe::Clock::now();
+  auto waiter = face_->engine.take(
+      route_.channel, options,
+      [self = shared_from_this(), tell = std::move(tell)](queue::Result<Deliveries> taken) {
+        self->on_taken(std::move(taken), tell);
+      });
+  if (*wait == Milliseconds(0)) return;
+  bool left = false;
+  {
+    const std::lock_guard lock(mutex_);
+    waiter_ = waiter;
+    left = sink_ == nullptr;
+    waits_ = !left;
+  }
+  if (left) {
+    waiter.cancel();
+  } else {
+    face_->add_waiting(shared_from_this());
+  }
+}
+
+void LingerCall::on_taken(queue::Result<Deliveries> taken,
+                          const std::function<Answer(Deliveries)>& tell) {
+  if (!taken) {
+    answer(face_->answers.failure(taken.error()));
+    return;
+  }
+  if (taken->empty()) {
+    answer(face_->answers.nothing_ready(route_.channel));
+    return;
+  }
+  std::vector<queue::Lease> leases;
+  const auto waited = pipe::Clock::now() - asked_at_;
+  for (const auto& delivery : *taken) {
+    leases.push_back(delivery.lease);
+    if (delivery.message.age < waited) ++face_->handed_on;
+  }
+  if (!answer(tell(std::move(*taken)))) give_back(leases);
+}
+
+void LingerCall::give_back(const std::vector<queue::Lease>& leases) {
+  face_->engine.nack(leases, {.undelivered = true}, [](const auto&) {});
+}
+
+}  // namespace rp::handlers::linger

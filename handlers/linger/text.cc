@@ -1,0 +1,192 @@
+#include "handlers/linger/text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace rp::handlers::linger {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+std::string_view stripped(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool is_unreserved(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
+/// The length of the well-formed character at the front, or 0 (Unicode 15, table 3-7).
+std::size_t character_size(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto lead = byte(0);
+  if (lead < 0x80) return 1;
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return 0;
+  const unsigned char lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned char highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < lowest || byte(1) > highest) return 0;
+  for (std::size_t i = 2; i < size; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return 0;
+  }
+  return size;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto size = character_size(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool escape = text[at] == '%' && at + 2 < text.size();
+    const int high = escape ? hex_value(text[at + 1]) : -1;
+    const int low = escape ? hex_value(text[at + 2]) : -1;
+    if (high < 0 || low < 0) {
+      out.push_back(text[at]);
+      continue;
+    }
+    out.push_back(static_cast<char>(high * 16 + low));
+    at += 2;
+  }
+  return out;
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_unreserved(c)) {
+      out.push_back(c);
+    } else {
+      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    }
+  }
+  return out;
+}
+
+std::string cleaned(std::string_view text) {
+  std::string out(text);
+  const auto is_control = [](char c) { return c >= 0 && c < 0x20 && !is_space(c); };
+  std::replace_if(out.begin(), out.end(), is_control, ' ');
+  return std::string(stripped(out));
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  text = stripped(text);
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  std::string digits(negative ? "-" : "");
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool joint = text[i] == '_' && i > 0 && is_digit(text[i - 1]) && i + 1 < text.size() &&
+                       is_digit(text[i + 1]);
+    if (!is_digit(text[i]) && !joint) return std::nullopt;
+    if (!joint) digits.push_back(text[i]);
+  }
+  std::int64_t value = 0;
+  const auto* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::optional<milliseconds> parse_seconds(std::string_view text, milliseconds most) {
+  text = stripped(text);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const auto point = text.find('.');
+  auto whole = text.substr(0, point);
+  const auto fraction = point == std::string_view::npos ? "" : text.substr(point + 1);
+  if (whole.empty() && fraction.empty()) return std::nullopt;
+  if (!std::all_of(whole.begin(), whole.end(), is_digit)) return std::nullopt;
+  if (!std::all_of(fraction.begin(), fraction.end(), is_digit)) return std::nullopt;
+  whole.remove_prefix(std::min(whole.find_first_not_of('0'), whole.size()));
+  if (whole.size() > 15) return std::nullopt;  // milliseconds of it fit into 64 bits
+  std::int64_t ms = 0;
+  for (const char c : whole) ms = ms * 10 + (c - '0');
+  for (std::size_t i = 0; i < 3; ++i) ms = ms * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
+  if (fraction.size() > 3 && fraction.find_first_not_of('0', 3) != std::string_view::npos) ++ms;
+  if (ms > most.count()) return std::nullopt;
+  return milliseconds(ms);
+}
+
+std::string seconds_text(milliseconds time) {
+  auto text = std::to_string(time.count() / 1'000);
+  auto rest = std::to_string(1'000 + time.count() % 1'000).substr(1);
+  rest.erase(rest.find_last_not_of('0') + 1);
+  return rest.empty() ? text : text + '.' + rest;
+}
+
+std::string shown(std::string_view name) {
+  const bool plain =
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+  return plain ? std::string(name) : percent_encoded(name);
+}
+
+std::string base64(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      group <<= 8U;
+      if (at + i < bytes.size()) group |= static_cast<unsigned char>(bytes[at + i]);
+    }
+    const auto left = bytes.size() - at;
+    for (std::size_t i = 0; i < 4; ++i) {
+      out.push_back(i <= left ? kBase64[(group >> (18 - 6 * i)) & 63U] : '=');
+    }
+  }
+  return out;
+}
+
+std::optional<std::string> base64_decoded(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  auto digits = text.substr(0, text.find('='));
+  const auto padding = text.size() - digits.size();
+  if (padding > 2 || text.find_first_not_of('=', digits.size()) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string out;
+  out.reserve(text.size() / 4 * 3);
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : digits) {
+    const auto value = kBase64.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    out.push_back(static_cast<char>((bits >> held) & 0xFFU));
+  }
+  return out;
+}
+
+}  // namespace rp::handlers::linger

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// The texts of Linger's API: numbers, escapes, names.
+namespace rp::handlers::linger {
+
+bool is_utf8(std::string_view text);
+
+/// Each valid %XX once; invalid ones stay as they are.
+std::string percent_decoded(std::string_view text);
+/// Everything but unreserved characters as %XX.
+std::string percent_encoded(std::string_view text);
+
+/// As a form's value is read: ASCII control characters become blanks, and white space at both ends
+/// goes.
+std::string cleaned(std::string_view text);
+
+/// An integer as Python's int() reads it, white space, '+' and single '_' between digits included.
+/// Nothing when it is none, or has more than 64 bits.
+std::optional<std::int64_t> parse_integer(std::string_view text);
+
+/// Seconds, `5` or `0.25`, from zero to `most`; what is finer than a millisecond is rounded up.
+std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text,
+                                                       std::chrono::milliseconds most);
+/// The shortest decimal fraction: `30`, `0.5`.
+std::string seconds_text(std::chrono::milliseconds time);
+
+/// A name as it stands in a header or a reason phrase: as it is where it is printable ASCII, else
+/// percent-encoded as a whole.
+std::string shown(std::string_view name);
+
+std::string base64(std::string_view bytes);
+/// Nothing unless `text` is base64 with its padding, and nothing else.
+std::optional<std::string> base64_decoded(std::string_view text);
+
+}  // namespace rp::handlers::linger
