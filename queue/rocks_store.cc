@@ -17,6 +17,7 @@
 #include "queue/damage.h"
 #include "queue/data_directory.h"
 #include "queue/keys.h"
+#include "queue/rocks_files.h"
 #include "queue/rocks_log.h"
 #include "queue/space_maker.h"
 
@@ -107,7 +108,9 @@ rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_byte
 class RocksStore final : public Store {
  public:
   RocksStore(std::unique_ptr<DataDirectory> directory, rocksdb::Options options)
-      : directory_(std::move(directory)), options_(std::move(options)) {}
+      : directory_(std::move(directory)), options_(std::move(options)) {
+    options_.env = files_.get();
+  }
   ~RocksStore() override { close(); }
 
   Status open();
@@ -129,7 +132,8 @@ class RocksStore final : public Store {
   void close();
 
   const std::unique_ptr<DataDirectory> directory_;
-  const rocksdb::Options options_;
+  const std::unique_ptr<rocksdb::Env> files_ = make_private_files();
+  rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // in the order of kFamilies, owned by db_
   SpaceMaker space_maker_;                              // ends before db_ does
@@ -273,8 +277,6 @@ std::uint64_t RocksStore::bytes() {
 Result<std::unique_ptr<Store>> open_rocks_store(const RocksOptions& options) {
   auto directory = DataDirectory::open(options.directory);
   if (!directory) return directory.error();
-  // The files of the database get mode 0600. This is a setting of the process, and ours alone.
-  static_cast<void>(rocksdb::Env::Default()->SetAllowNonOwnerAccess(false));
   const auto disk_bytes = (*directory)->disk_bytes();
   auto store =
       std::make_unique<RocksStore>(std::move(*directory), options_for(options, disk_bytes));

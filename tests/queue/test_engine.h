@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -63,6 +64,8 @@ class TestEngine {
     close();
     open();
   }
+  /// Works on the store itself, while the engine is closed.
+  void change_store(const std::function<void(Store&)>& change) { change(*open_store()); }
   void set_options(const EngineOptions& options) { options_ = options; }
   void advance(Milliseconds by) {
     clock.advance(by);
@@ -124,6 +127,7 @@ class TestEngine {
  private:
   template <class Start>
   static Status answer(Start start);
+  std::unique_ptr<Store> open_store();
 
   const StoreKind kind_;
   EngineOptions options_;
