@@ -116,6 +116,29 @@ TEST_F(SdkTest, ABodyThatBreaksOffEndsItsHandler) {
   EXPECT_EQ(dispatcher_.stop(kPatience), 0U) << "the handler left its read()";
 }
 
+TEST_F(SdkTest, AListenerHearsWhatThePluginsHear) {
+  using Kind = StateChange::Kind;
+  std::vector<StateChange> heard;
+  plugins_->set_listener([&](const StateChange& change) { heard.push_back(change); });
+  const auto since = std::chrono::system_clock::time_point(std::chrono::milliseconds(1'500));
+  plugins_->start_hook({"alice", "192.0.2.7", 4711});
+  plugins_->connection_removed({"alice", "192.0.2.7", 4711}, 3);
+  plugins_->idle(since, std::chrono::seconds(60));
+  plugins_->connect_fail(2, since);
+  plugins_->connect_success(4, std::nullopt);
+  ASSERT_EQ(heard.size(), 5U);
+  EXPECT_EQ(heard[0].kind, Kind::start_hook);
+  EXPECT_EQ(heard[0].peer.name, "alice");
+  EXPECT_EQ(heard[0].peer.port, 4711);
+  EXPECT_EQ(heard[1].kind, Kind::connection_removed);
+  EXPECT_EQ(heard[1].count, 3U);
+  EXPECT_EQ(heard[2].since_s, 1.5);
+  EXPECT_EQ(heard[2].seconds, 60);
+  EXPECT_EQ(heard[3].kind, Kind::connect_fail);
+  EXPECT_EQ(heard[3].count, 2U);
+  EXPECT_EQ(heard[4].since_s, 0);
+}
+
 TEST_F(SdkTest, AThrowingCallbackIsOnlyLogged) {
   plugins_->idle({}, 0s);
   EXPECT_EQ(get("const")->body(), "1");

@@ -45,6 +45,12 @@ class FakeHost {
     });
   }
 
+  /// Something waits to be read by it.
+  bool has_unread() const {
+    char byte = 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+  }
+
   /// The process ends, as if by itself.
   void end(ChildEnd how) {
     const std::lock_guard lock(mutex_);

@@ -37,6 +37,9 @@ class Fragile {
     for (volatile bool go_on = true; go_on;) {
     }
   }
+  void get_nap(int milliseconds) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  }
   // On a worker.
   void get_segv_later(int milliseconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
@@ -131,6 +134,7 @@ class Fragile {
     m.add("get_abort", &Fragile::get_abort);
     m.add("get_exit", &Fragile::get_exit);
     m.add("get_loop", &Fragile::get_loop);
+    m.add("get_nap", &Fragile::get_nap);
     m.add("get_segv_later", &Fragile::get_segv_later, rp::blocking);
     m.add("get_segv_in_stream", &Fragile::get_segv_in_stream, rp::blocking);
     m.add("get_pid", &Fragile::get_pid, rp::idempotent);

@@ -178,6 +178,29 @@ TEST_F(IsolatedTest, CallsWaitForTheNextHost) {
   EXPECT_TRUE(eventually([&] { return status().restarts == 1 && status().up; }));
 }
 
+TEST_F(IsolatedTest, CallsThatHaveNotLeftTheNodeGoToTheNextHost) {
+  load();
+  const auto nap = ask(dispatcher_, "get", "nap//1000");  // nothing is read meanwhile
+  std::vector<Asked> calls;
+  for (int i = 0; i < 500; ++i) {
+    auto event = make_event("get", "pid");
+    event.query = std::string(8 * 1024, 'q');  // together more than a socket holds
+    calls.push_back(ask(dispatcher_, std::move(event)));
+  }
+  ASSERT_TRUE(eventually([&] { return hosts_->last().has_unread(); }));
+  hosts_->last().end({0, SIGSEGV});
+  std::size_t crashed = 0;
+  std::size_t answered = 0;
+  for (const auto& call : calls) {
+    ASSERT_TRUE(call->wait_done());
+    if (call->error() == Errc::handler_crashed) ++crashed;
+    if (!call->failure()) ++answered;
+  }
+  EXPECT_EQ(crashed + answered, calls.size());
+  EXPECT_GT(crashed, 0U);
+  EXPECT_GT(answered, 0U);
+}
+
 TEST_F(IsolatedTest, ABodyThatComesWhileTheHostIsDownIsKept) {
   times_.pauses = {.base = 1'000ms, .cap = 1'000ms};
   load();
