@@ -53,7 +53,8 @@ TEST_F(ParityTest, Row44_TheClientDiesUnderARequest) {
   client_->process().signal(SIGKILL);
   const auto killed = TestClock::now();
   const auto response = slow.finish();
-  EXPECT_LT(TestClock::now() - killed, 2s);
+  // A client that hung up may return for 1.5 s; the rest is for a busy machine.
+  EXPECT_LT(TestClock::now() - killed, 4s);
   EXPECT_GE(response.status, 500);
   EXPECT_EQ(response.code(), std::nullopt);
   EXPECT_FALSE(response.body.empty());
