@@ -19,6 +19,7 @@ TestEngine::TestEngine(StoreKind kind, EngineOptions options) : kind_(kind), opt
 }
 
 std::unique_ptr<Store> TestEngine::open_store() {
+  if (make_store_) return make_store_();
   if (kind_ == StoreKind::memory) return std::make_unique<MemoryStore>(map_);
   return std::move(open_rocks_store({.directory = data()}).value());
 }

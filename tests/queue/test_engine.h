@@ -66,6 +66,12 @@ class TestEngine {
   }
   /// Works on the store itself, while the engine is closed.
   void change_store(const std::function<void(Store&)>& change) { change(*open_store()); }
+  /// Goes on with stores of another kind.
+  void use_store(std::function<std::unique_ptr<Store>()> make) {
+    close();
+    make_store_ = std::move(make);
+    open();
+  }
   void set_options(const EngineOptions& options) { options_ = options; }
   void advance(Milliseconds by) {
     clock.advance(by);
@@ -130,6 +136,7 @@ class TestEngine {
   std::unique_ptr<Store> open_store();
 
   const StoreKind kind_;
+  std::function<std::unique_ptr<Store>()> make_store_;
   EngineOptions options_;
   std::shared_ptr<MemoryStore::Map> map_ = std::make_shared<MemoryStore::Map>();
   std::unique_ptr<Engine> engine_;

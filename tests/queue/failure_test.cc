@@ -1,0 +1,264 @@
+// What the engine does when its store fails, and what it makes of many operations at once.
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "tests/queue/test_engine.h"
+
+namespace rp::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The switches of a FaultyStore, in the hands of the test.
+struct Faults {
+  std::atomic<bool> room{true};
+  std::atomic<int> disk_full_writes{0};  // so many of the next writes fail
+  std::atomic<bool> broken{false};       // every write fails for good
+  std::atomic<bool> recovers{true};
+  std::atomic<int> writes{0};
+
+  /// Writes wait in front of a closed gate.
+  void close_gate() {
+    const std::lock_guard lock(mutex);
+    closed = true;
+  }
+  void open_gate() {
+    {
+      const std::lock_guard lock(mutex);
+      closed = false;
+    }
+    changed.notify_all();
+  }
+  void await_writer() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return waiting; });
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool closed = false;
+  bool waiting = false;
+};
+
+class FaultyStore final : public Store {
+ public:
+  FaultyStore(Faults& faults, std::shared_ptr<MemoryStore::Map> map)
+      : faults_(faults), below_(std::move(map)) {}
+
+  Status write(const Batch& batch, bool sync) override {
+    pass_gate();
+    ++faults_.writes;
+    if (faults_.broken) return Error{.code = Errc::read_only, .detail = "the disk is broken"};
+    if (faults_.disk_full_writes > 0) {
+      --faults_.disk_full_writes;
+      return Error{.code = Errc::disk_full, .detail = "the disk is full"};
+    }
+    return below_.write(batch, sync);
+  }
+  Status sync() override { return below_.sync(); }
+  Result<std::optional<std::string>> get(std::string_view key) override { return below_.get(key); }
+  Scanned scan(std::string_view first, std::string_view last, std::size_t entries_max,
+               std::size_t bytes_max) override {
+    return below_.scan(first, last, entries_max, bytes_max);
+  }
+  bool has_room() override { return faults_.room; }
+  Status recover() override {
+    if (faults_.recovers) return {};
+    return Error{.code = Errc::disk_full, .detail = "the disk is still full"};
+  }
+  std::uint64_t bytes() override { return 0; }
+
+ private:
+  void pass_gate() {
+    std::unique_lock lock(faults_.mutex);
+    faults_.waiting = faults_.closed;
+    if (faults_.closed) faults_.changed.notify_all();
+    faults_.changed.wait(lock, [&] { return !faults_.closed; });
+    faults_.waiting = false;
+  }
+
+  Faults& faults_;
+  MemoryStore below_;
+};
+
+class FailureTest : public testing::Test {
+ protected:
+  FailureTest() {
+    engine_.use_store([this] {
+      return std::make_unique<FaultyStore>(faults_, std::make_shared<MemoryStore::Map>());
+    });
+  }
+  void TearDown() override { faults_.open_gate(); }
+
+  Errc put_error() {
+    const auto id = engine_.put("jobs", {.body = "x"});
+    return id ? Errc{} : id.error().code;
+  }
+  static Errc code(const Result<std::vector<Delivery>>& result) {
+    return result ? Errc{} : result.error().code;
+  }
+  EngineHealth::Mode mode() { return engine_->health().mode; }
+
+  Faults faults_;
+  TestEngine engine_{StoreKind::memory};
+};
+
+TEST_F(FailureTest, RefusesToAddToAFullDiskAndGoesOnWithEverythingElse) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  faults_.room = false;
+  EXPECT_EQ(put_error(), Errc::disk_full);
+  EXPECT_EQ(mode(), EngineHealth::Mode::disk_full);
+  EXPECT_FALSE(engine_->health().reason.empty());
+  const auto taken = engine_.take("jobs");
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_TRUE(engine_.ack(taken[0].lease));
+  EXPECT_TRUE(engine_.remove(2));
+  EXPECT_EQ(engine_.list("jobs").size(), 1u);
+  EXPECT_EQ(engine_.purge("jobs"), 1u);
+  faults_.room = true;
+  EXPECT_EQ(put_error(), Errc{});
+  EXPECT_EQ(mode(), EngineHealth::Mode::working);
+}
+
+TEST_F(FailureTest, UndoesAGroupThatFailedAndDecidesItAgain) {
+  ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  const auto lease = engine_.take("jobs").at(0).lease;
+  faults_.disk_full_writes = 1;
+  EXPECT_TRUE(engine_.ack(lease));
+  EXPECT_EQ(engine_.stats("jobs").messages(), 0u);
+  EXPECT_EQ(engine_.stats().counters.acknowledged, 1u);
+  // The number that the failed attempt gave away was told to nobody.
+  faults_.disk_full_writes = 1;
+  EXPECT_EQ(engine_.put("jobs", {.body = "y"}).value(), 2u);
+  EXPECT_EQ(engine_.stats("jobs").ready, 1u);
+}
+
+TEST_F(FailureTest, KeepsTheOrderOfWaitersThroughAFailedGroup) {
+  auto first = engine_.start_take("jobs", {.wait = 1h});
+  auto second = engine_.start_take("jobs", {.wait = 1h});
+  faults_.disk_full_writes = 1;
+  ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  EXPECT_EQ(first.get()->size(), 1u);
+  EXPECT_FALSE(second.is_ready());
+  EXPECT_EQ(engine_.stats("jobs").waiters, 1u);
+}
+
+TEST_F(FailureTest, WaitsForADiskThatCannotEvenBeDeletedFromAndRecoversAlone) {
+  ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  auto waiting = engine_.start_take("other", {.wait = 1h});
+  faults_.recovers = false;
+  faults_.disk_full_writes = 1'000;
+  EXPECT_EQ(put_error(), Errc::disk_full);
+  EXPECT_EQ(engine_.remove(1).error().code, Errc::disk_full);
+  EXPECT_EQ(engine_.list("jobs").size(), 1u);
+  EXPECT_EQ(engine_.stats("jobs").ready, 1u);
+  faults_.disk_full_writes = 0;
+  faults_.recovers = true;
+  // The engine tries again once a second, by a clock that no test moves.
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (mode() != EngineHealth::Mode::working && std::chrono::steady_clock::now() < deadline) {
+    engine_.stats();
+  }
+  EXPECT_TRUE(engine_.put("other", {.body = "x"}));
+  EXPECT_EQ(waiting.get()->size(), 1u);
+}
+
+TEST_F(FailureTest, IsReadOnlyForGoodAfterAFailedWrite) {
+  ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  auto waiting = engine_.start_take("other", {.wait = 1h});
+  faults_.broken = true;
+  EXPECT_EQ(put_error(), Errc::read_only);
+  EXPECT_EQ(mode(), EngineHealth::Mode::read_only);
+  EXPECT_EQ(engine_->health().reason, "the disk is broken");
+  EXPECT_EQ(code(waiting.get()), Errc::read_only);
+  // It is not tried again, even if it would work by now.
+  faults_.broken = false;
+  const int writes = faults_.writes;
+  EXPECT_EQ(put_error(), Errc::read_only);
+  EXPECT_EQ(engine_.remove(1).error().code, Errc::read_only);
+  EXPECT_EQ(code(engine_.start_take("jobs", {.wait = 1h}).get()), Errc::read_only);
+  EXPECT_EQ(engine_.list("jobs").size(), 1u);
+  EXPECT_EQ(engine_.stats("jobs").ready, 1u);
+  EXPECT_EQ(faults_.writes, writes);
+}
+
+TEST_F(FailureTest, ReportsAPutOnlyWhenItIsDurable) {
+  faults_.close_gate();
+  std::promise<void> done;
+  auto reported = done.get_future();
+  engine_->put("jobs", {.body = "x"}, [&](auto) { done.set_value(); });
+  faults_.await_writer();
+  EXPECT_EQ(reported.wait_for(0s), std::future_status::timeout);
+  faults_.open_gate();
+  EXPECT_EQ(reported.wait_for(30s), std::future_status::ready);
+}
+
+TEST_F(FailureTest, MakesManyOperationsDurableWithOneWrite) {
+  constexpr int kMany = 100;
+  faults_.close_gate();
+  std::atomic<int> done{0};
+  const auto put = [&] { engine_->put("jobs", {.body = "x"}, [&](auto) { ++done; }); };
+  put();
+  faults_.await_writer();
+  for (int i = 1; i < kMany; ++i) put();
+  faults_.open_gate();
+  EXPECT_EQ(engine_.stats("jobs").ready, static_cast<std::uint64_t>(kMany));
+  EXPECT_EQ(done, kMany);
+  EXPECT_EQ(engine_.stats().counters.syncs, 2u);
+}
+
+TEST_F(FailureTest, RefusesOperationsThatWaitBeyondItsBounds) {
+  engine_.set_options({.operations_queued_max = 10, .operation_bytes_queued_max = 1'000});
+  engine_.reopen();
+  faults_.close_gate();
+  std::atomic<int> refused{0};
+  std::atomic<int> done{0};
+  const auto put = [&](std::size_t bytes) {
+    engine_->put("jobs", {.body = std::string(bytes, 'x')}, [&](auto result) {
+      if (!result && result.error().code == Errc::overloaded) ++refused;
+      ++done;
+    });
+  };
+  put(1);
+  faults_.await_writer();
+  for (int i = 0; i < 13; ++i) put(1);
+  EXPECT_EQ(refused, 3);
+  faults_.open_gate();
+  while (done < 14) std::this_thread::yield();
+  faults_.close_gate();
+  put(1);
+  faults_.await_writer();
+  put(1'000);
+  put(1);
+  EXPECT_EQ(refused, 4);
+  faults_.open_gate();
+  while (done < 17) std::this_thread::yield();
+}
+
+TEST_F(FailureTest, CompletesWhatWaitsWhenItCloses) {
+  faults_.close_gate();
+  std::promise<Errc> promise;
+  auto second = promise.get_future();
+  engine_->put("jobs", {.body = "x"}, [](auto) {});
+  faults_.await_writer();
+  engine_->put("jobs", {.body = "x"},
+               [&](auto result) { promise.set_value(result ? Errc{} : result.error().code); });
+  auto closing = std::async(std::launch::async, [&] { engine_->close(); });
+  // The gate opens when close() has said so, which is seen from outside by what it refuses.
+  std::atomic<bool> closed{false};
+  while (!closed) {
+    engine_->put("jobs", {.body = "x"}, [&](auto result) {
+      closed = closed || (!result && result.error().code == Errc::closed);
+    });
+  }
+  faults_.open_gate();
+  EXPECT_EQ(second.get(), Errc::closed);
+  closing.get();
+}
+
+}  // namespace
+}  // namespace rp::queue
