@@ -93,6 +93,12 @@ struct Config {
   std::vector<FilesMount> files;
   std::vector<ProxyMount> proxy;
 
+  // Message queue
+  bool queue = false;                       ///< whether this node has one
+  std::size_t queue_messages_max = 0;       ///< of a channel; 0 for no limit
+  std::size_t queue_channel_bytes_max = 0;  ///< the same in bytes
+  std::size_t queue_bytes_max = 0;          ///< of all channels together
+
   // Pipe
   HostPort listen;                              ///< server only
   std::vector<HostPort> servers;                ///< client only; dialled in this order

@@ -17,11 +17,13 @@ using std::chrono::seconds;
 constexpr std::size_t kKiB = 1'024;
 constexpr std::size_t kMiB = 1'024 * kKiB;
 constexpr std::size_t kGiB = 1'024 * kMiB;
+constexpr std::size_t kPiB = 1'024 * 1'024 * kGiB;
 
 constexpr std::string_view kNode = "Node";
 constexpr std::string_view kPipe = "Pipe";
 constexpr std::string_view kRest = "REST front-end";
 constexpr std::string_view kHandlers = "Handlers";
+constexpr std::string_view kQueue = "Message queue";
 constexpr std::string_view kOperation = "Operation";
 constexpr std::string_view kLimits = "Limits";
 
@@ -151,6 +153,18 @@ const std::array kSettings{
             "noun and the directory of files that is served under it"},
     Setting{"proxy", kind::ProxyMounts{&Config::proxy}, Applies::both, false, "", "", kHandlers,
             "noun and the local HTTP application that answers for it"},
+
+    Setting{"queue", kind::Switch{&Config::queue}, Applies::both, false, "true", "false", kQueue,
+            "whether this node has a message queue, with Linger's HTTP API"},
+    Setting{"queue_messages_max", kind::Count{&Config::queue_messages_max, 0, 1'000'000'000'000},
+            Applies::both, false, "0", "0", kQueue,
+            "high-level mark: most messages of a channel that sets none itself; 0 for no limit"},
+    Setting{"queue_channel_bytes_max", kind::Bytes{&Config::queue_channel_bytes_max, 0, kPiB},
+            Applies::both, false, "0", "0", kQueue,
+            "the same in bytes"},
+    Setting{"queue_bytes_max", kind::Bytes{&Config::queue_bytes_max, 0, kPiB},
+            Applies::both, false, "0", "0", kQueue,
+            "bytes of all messages; 0 is 1GiB in memory, and what the disk holds with data"},
 
     Setting{"threads", kind::Count{&Config::threads, 0, 256}, Applies::both, false, "0", "0", kOperation,
             "I/O threads; 0 is one per processor"},

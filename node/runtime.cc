@@ -79,6 +79,7 @@ Runtime::Runtime(const Config& config)
   for (const std::string& warning : config_.warnings) log(LogLevel::warning, "config", warning);
   load_plugins();
   local_handlers_ = std::make_unique<LocalHandlers>(config_, name_, dispatcher_);
+  queue_ = std::make_unique<MessageQueue>(config_, dispatcher_, metrics_);
   for (std::size_t i = 0; i < config_.threads; ++i) {
     threads_.push_back(std::make_unique<pipe::IoThread>());
   }
@@ -92,8 +93,7 @@ void Runtime::load_plugins() {
     if (!config_.isolate) {
       for (const auto& path : config_.handlers) plugins_.load(path.string());
     }
-    isolated_ =
-        std::make_unique<IsolatedHandlers>(config_, name_, dispatcher_, plugins_, metrics_);
+    isolated_ = std::make_unique<IsolatedHandlers>(config_, name_, dispatcher_, plugins_, metrics_);
     if (config_.handlers.empty() && config_.isolated.empty() && config_.exec.empty()) {
       plugins_.load_builtin("demo", &handlers::init_demo);
     }
@@ -141,6 +141,7 @@ void Runtime::add_common_routes(rest::Router& router, NodeEnd& end) {
     respond(*exchange, 200, "application/json", Health::health_json());
   });
   router.exact("/readyz", {"GET"}, [this](std::shared_ptr<rest::Exchange> exchange) {
+    queue_->refresh(health_);
     Health::Readiness readiness = health_.readiness();
     respond(*exchange, readiness.ready ? 200 : 503, "application/json", std::move(readiness.json));
   });
@@ -169,6 +170,7 @@ int Runtime::run(NodeEnd& end) {
   const auto router = std::make_shared<rest::Router>();
   add_common_routes(*router, end);
   end.add_routes(*router);
+  queue_->add_routes(*router, gateway_);
   rest::ServerOptions options = rest_options();
   options.streams_body = [router](const rest::Request& r) { return router->streams_body(r); };
   rest_ = std::make_unique<rest::Server>(
@@ -209,6 +211,7 @@ void Runtime::watch_files(NodeEnd& end) {
     if (ec) return;
     if (identity_.refresh()) end.identity_changed();
     policy_.refresh();
+    queue_->refresh(health_);
     watch_files(end);
   });
 }
@@ -237,6 +240,7 @@ void Runtime::drain(NodeEnd& end) {
   health_.set(Health::kDraining, true);
   end.begin_drain();
   feed_.close();
+  queue_->end_waits();
   waiting_->close(pipe::Errc::draining);
   const bool clean = rest_->drain(config_.drain_timeout);
   if (!clean) log(LogLevel::warning, "node", "Some requests were cut at the end of the drain");
@@ -249,6 +253,7 @@ int Runtime::stop(NodeEnd& end) {
   waiting_->close(pipe::Errc::stopped);
   for (auto& thread : threads_) thread->stop();
   const std::size_t stuck = dispatcher_.stop(std::chrono::milliseconds(0));
+  queue_->close();
   local_handlers_->stop();
   isolated_->stop();
   plugins_.stop(std::chrono::seconds(1), stuck > 0);

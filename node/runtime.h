@@ -19,6 +19,7 @@
 #include "node/isolated_handlers.h"
 #include "node/local_handlers.h"
 #include "node/logging.h"
+#include "node/message_queue.h"
 #include "node/metrics.h"
 #include "node/node_feed.h"
 #include "node/observed_calls.h"
@@ -123,6 +124,7 @@ class Runtime {
   InstrumentedDispatch dispatch_observer_;
   std::unique_ptr<LocalHandlers> local_handlers_;  // below the dispatcher that refers to it
   std::unique_ptr<IsolatedHandlers> isolated_;     // as well
+  std::unique_ptr<MessageQueue> queue_;            // as well
   handlers::Dispatcher dispatcher_;
   handlers::PluginSet plugins_;
   LoggedHandlers logged_handlers_;

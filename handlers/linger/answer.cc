@@ -10,19 +10,20 @@ namespace {
 
 using queue::Errc;
 
-/// 32 hexadecimal digits, so that no two answers are ever taken for the same.
+/// 32 hexadecimal digits, so that no two answers are ever taken for the same. Without the quotes of
+/// an entity tag, as Linger sends them.
 std::string random_tag() {
   thread_local std::mt19937_64 generator{[] {
     std::random_device device;
     return (std::uint64_t{device()} << 32U) ^ device();
   }()};
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string tag = "\"";
+  std::string tag;
   for (int half = 0; half < 2; ++half) {
     auto bits = generator();
     for (int i = 0; i < 16; ++i, bits >>= 4U) tag.push_back(kDigits[bits & 15U]);
   }
-  return tag + '"';
+  return tag;
 }
 
 std::string whole_seconds(queue::Milliseconds time) {

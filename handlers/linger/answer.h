@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "pipe/event.h"
 #include "queue/error.h"
@@ -21,8 +22,13 @@ struct Answer {
 
 /// Why a request is refused. `reason` becomes the reason phrase and the body.
 struct Refused {
+  // Not an aggregate: a number alone must never be taken for one.
+  Refused() = default;
+  Refused(std::uint16_t http_status, std::string text)
+      : status(http_status), reason(std::move(text)) {}
+
   std::uint16_t status = 400;
-  std::string reason{};
+  std::string reason;
 };
 
 /// Makes answers in Linger's form: each with the server's id and a random entity tag, errors with

@@ -80,6 +80,9 @@ class LingerTarget final : public pipe::EventTarget {
   std::optional<Answer> refuse(std::string_view path, std::string_view method) const;
   /// GET /.
   Answer welcome() const;
+  Answer no_method(std::string_view allow) const {
+    return face_->answers.method_not_allowed(allow);
+  }
 
  private:
   const std::shared_ptr<Face> face_;

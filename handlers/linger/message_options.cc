@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "handlers/linger/text.h"
 
@@ -82,10 +83,10 @@ Read<std::optional<Milliseconds>> read_seconds(const Parameters& parameters, std
 Read<std::uint64_t> read_count(const Parameters& parameters, std::string_view name,
                                std::uint64_t least, std::uint64_t most, std::uint64_t otherwise) {
   const auto* const text = parameters.find(name);
-  if (text == nullptr) return otherwise;
+  if (text == nullptr) return Read<std::uint64_t>(otherwise);
   const auto value = parse_integer(*text);
   if (value && std::cmp_greater_equal(*value, least) && std::cmp_less_equal(*value, most)) {
-    return static_cast<std::uint64_t>(*value);
+    return Read<std::uint64_t>(static_cast<std::uint64_t>(*value));
   }
   return Refused{400, "Invalid " + std::string(name) + ", accepted is " + std::to_string(least) +
                           " to " + std::to_string(most) + '.'};
