@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include "queue/data_directory.h"
 #include "queue/record.h"
 #include "tests/queue/test_engine.h"
 
@@ -72,8 +73,9 @@ TEST_F(RocksStoreTest, RefusesADirectoryThatAnotherProcessHolds) {
   ASSERT_EQ(pipe(ready), 0);
   const auto child = fork();
   if (child == 0) {
-    const auto store = open();
-    const char byte = store ? 'y' : 'n';
+    // A forked process has no threads, so it takes the directory and leaves the database alone.
+    const auto held = DataDirectory::open(data());
+    const char byte = held ? 'y' : 'n';
     if (write(ready[1], &byte, 1) != 1) _exit(2);
     pause();
     _exit(0);
