@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "handlers/linger/message_options.h"
+#include "handlers/linger/openapi.h"
 #include "queue/rocks_store.h"
 #include "rest/address.h"
 #include "rest/problem.h"
@@ -104,6 +105,12 @@ void MessageQueue::add_routes(rest::Router& router, const rest::EventGateway& ga
   router.exact("/", {}, [this](std::shared_ptr<rest::Exchange> exchange) {
     const bool reads = exchange->request().method() == "GET";
     exchange->respond(to_response(reads ? face_->welcome() : face_->no_method("GET")));
+  });
+  router.exact("/openapi.json", {"GET"}, [](std::shared_ptr<rest::Exchange> exchange) {
+    rest::Response response;
+    response.head.content_type = "application/json";
+    response.body = handlers::linger::openapi_document();
+    exchange->respond(std::move(response));
   });
   const auto serve_event = [this, &gateway](std::shared_ptr<rest::Exchange> exchange) {
     serve(exchange, gateway);

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 
 #include <CLI/Config.hpp>
@@ -14,16 +12,11 @@
 #include "tools/restpipe/commands.h"
 #include "tools/restpipe/front_end.h"
 #include "tools/restpipe/http_exchange.h"
+#include "tools/restpipe/request_data.h"
 
 namespace rp::tools {
 namespace {
 
-// Exit codes that say that no event code came back; the numbers are curl's for the same reasons.
-constexpr int kUnreachable = 7;
-constexpr int kHttpError = 22;
-constexpr int kOutputFailed = 23;
-constexpr int kTimedOut = 28;
-constexpr int kBroken = 56;
 // An event code that does not fit into an exit code.
 constexpr int kLargeCode = 125;
 
@@ -42,22 +35,6 @@ struct Options {
 
 [[noreturn]] void refuse(const std::string& option, const std::string& why) {
   throw CLI::ValidationError(option, why);
-}
-
-std::string read_all(std::istream& in, const std::string& name) {
-  std::string bytes(std::istreambuf_iterator<char>(in), {});
-  if (in.bad()) refuse("--data", name + " cannot be read");
-  return bytes;
-}
-
-/// "-" and "@-" are standard input, "@FILE" a file, anything else the data itself.
-std::string load_data(const std::string& text) {
-  if (text == "-" || text == "@-") return read_all(std::cin, "standard input");
-  if (!text.starts_with('@')) return text;
-  const std::string file = text.substr(1);
-  std::ifstream in(file, std::ios::binary);
-  if (!in) refuse("--data", "\"" + file + "\" cannot be read; accepted: DATA, @FILE or -");
-  return read_all(in, file);
 }
 
 std::pair<std::string, std::string> parse_header(const std::string& line) {
@@ -170,18 +147,6 @@ class Answer {
   std::string problem_;
 };
 
-int exit_code_of(HttpFailure::Kind kind) {
-  switch (kind) {
-    case HttpFailure::Kind::unreachable:
-      return kUnreachable;
-    case HttpFailure::Kind::timed_out:
-      return kTimedOut;
-    case HttpFailure::Kind::broken:
-      break;
-  }
-  return kBroken;
-}
-
 int call(const Options& options) {
   HttpRequest request = make_request(options);
   request.headers.insert(request.headers.begin(), {"Accept", "application/problem+json, */*"});
@@ -222,9 +187,8 @@ void add_call_command(CLI::App& app, int& exit_code) {
       ->add_option("--timeout", options->timeout, "Longest wait for the next piece of the answer")
       ->option_text("SECONDS [310]");
   command->footer(
-      "Without --rest the node is the one in RESTPIPE_REST, else 127.0.0.1:8989 for /client/.. "
-      "and\n"
-      "/nodes, else 127.0.0.1:8990.\n\n"
+      "Without --rest the node is the one in RESTPIPE_REST, else 127.0.0.1:8989 for /client/..,\n"
+      "/nodes and the message queue's paths, else 127.0.0.1:8990.\n\n"
       "Exit code: the event's own code (X-Event-Return-Code) from 0 to 255, 125 for a larger one.\n"
       "When no event code came back: 7 cannot connect, 22 an HTTP error (its message is on "
       "stderr),\n"

@@ -8,6 +8,7 @@
 namespace rp::tools {
 
 void add_call_command(CLI::App& app, int& exit_code);
+void add_queue_commands(CLI::App& app, int& exit_code);  ///< queue, pub and sub
 void add_nodes_command(CLI::App& app, int& exit_code);
 void add_config_command(CLI::App& app, int& exit_code);
 void add_policy_command(CLI::App& app, int& exit_code);

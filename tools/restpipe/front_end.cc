@@ -1,6 +1,8 @@
 #include "tools/restpipe/front_end.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include <CLI/Error.hpp>
 
@@ -19,7 +21,11 @@ rest::Endpoint parse_rest_or_throw(std::string_view text, const std::string& sou
 }
 
 rest::Endpoint default_node(std::string_view path) {
-  const bool routed_by_server = path.starts_with("/client/") || path.starts_with("/nodes");
+  constexpr std::string_view kServers[] = {"/client/", "/nodes",     "/channels",
+                                           "/topics",  "/messages/", "/stats"};
+  const bool routed_by_server =
+      std::any_of(std::begin(kServers), std::end(kServers),
+                  [&](std::string_view begin) { return path.starts_with(begin); });
   return {"127.0.0.1", static_cast<std::uint16_t>(routed_by_server ? 8989 : 8990), ""};
 }
 

@@ -17,8 +17,8 @@ struct Destination {
 ///
 /// `url_or_path` is "http://HOST[:PORT]/PATH" or a path, whose leading '/' may be missing. For a
 /// path the node is `rest_flag`; else the first entry of RESTPIPE_REST; else the default address of
-/// the node that routes the path: the server for /client/.., /nodes, the client for everything
-/// else. Throws CLI::ValidationError with what is accepted.
+/// the node that routes the path: the server for /client/.., /nodes and the message queue, the
+/// client for everything else. Throws CLI::ValidationError with what is accepted.
 Destination find_destination(std::string_view url_or_path, std::string_view rest_flag);
 
 /// Bytes that cannot stand in a request target, such as blanks and letters beyond ASCII, become

@@ -117,6 +117,7 @@ int run_program(int argc, const char* const* argv, const Nodes& nodes) {
   add_identity_command(app, exit_code);
   add_call_command(app, exit_code);
   add_nodes_command(app, exit_code);
+  add_queue_commands(app, exit_code);
   add_config_command(app, exit_code);
   add_policy_command(app, exit_code);
   add_version_command(app, exit_code);

@@ -1,0 +1,79 @@
+#include "tools/restpipe/queue_client.h"
+
+#include <algorithm>
+
+#include "node/escape.h"
+#include "tools/restpipe/front_end.h"
+
+namespace rp::tools {
+namespace {
+
+// Of an answer that is held: 1,000 messages at their largest, as JSON that escapes every byte, are
+// more than a node sends at once.
+constexpr std::size_t kAnswerBytesMax = std::size_t{256} * 1024 * 1024;
+
+std::string query_of(const QueueRequest& request) {
+  std::string query;
+  for (const auto& [name, value] : request.parameters) {
+    if (!value) continue;
+    query += (query.empty() ? "?" : "&") + name + "=" + path_part(*value);
+  }
+  return query;
+}
+
+/// What a refusal says: the reason phrase, or the sentence of a problem document's.
+std::string complaint(const QueueAnswer& answer) {
+  std::string line = std::to_string(answer.head.status) + ' ' + answer.head.reason;
+  constexpr std::string_view kDetail = "\"detail\":\"";
+  const auto at = answer.body.find(kDetail);
+  if (at == std::string::npos) return line;
+  const auto begin = at + kDetail.size();
+  return line + ": " +
+         node::logfmt_value(answer.body.substr(begin, answer.body.find('"', begin) - begin));
+}
+
+}  // namespace
+
+std::string path_part(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-';
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain) {
+      text.push_back(c);
+    } else {
+      text.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+    }
+  }
+  return text;
+}
+
+QueueAnswer ask_queue(const QueueNode& node, const QueueRequest& request) {
+  HttpRequest http;
+  auto destination = find_destination(
+      (node.over_pipe ? "/server" : "") + request.path + query_of(request), node.rest);
+  http.to = std::move(destination.node);
+  http.target = std::move(destination.target);
+  http.method = request.method;
+  http.headers.emplace_back("Accept", "application/problem+json, */*");
+  if (!request.content_type.empty())
+    http.headers.emplace_back("Content-Type", request.content_type);
+  http.body = request.body;
+  if (request.method == "POST" && !http.body) http.body = "";
+  http.timeout = request.timeout;
+  QueueAnswer answer;
+  exchange(
+      http, [&](const HttpHead& head) { answer.head = head; },
+      [&](std::string_view piece) {
+        if (piece.size() > kAnswerBytesMax - answer.body.size()) {
+          throw HttpFailure(HttpFailure::Kind::broken, "the answer is longer than 256 MiB");
+        }
+        answer.body += piece;
+      });
+  if (answer.head.status < 200 || answer.head.status > 299) throw QueueRefusal(complaint(answer));
+  return answer;
+}
+
+}  // namespace rp::tools
