@@ -51,8 +51,21 @@ class Core {
   Status nack(const Lease& lease, const NackOptions& options);
   Status extend(const Lease& lease, std::optional<Milliseconds> length);
 
-  Result<std::vector<Listed>> list(const std::string& name, std::uint64_t offset,
-                                   std::size_t limit);
+  /// Where a listing goes on.
+  struct ListPlace {
+    bool hidden = false;     // among the hidden messages, no longer the ready ones
+    std::string next{};      // the key to begin with; empty: the first one
+    std::uint64_t skip = 0;  // messages to pass over first
+  };
+  struct ListSlice {
+    std::vector<Listed> listed;
+    std::size_t bytes = 0;  // of their bodies
+    ListPlace place;
+    bool finished = false;
+  };
+  /// Part of a listing: looks at kListedAtOnce messages at most, so that others are not held up.
+  ListSlice list(const std::string& name, ListPlace place, std::size_t limit,
+                 std::size_t bytes_max);
   Result<std::uint64_t> purge(const std::string& name);
   Status pause(const std::string& name, bool paused);
   Result<std::uint64_t> redrive(const std::string& name, std::size_t count_max);
@@ -130,8 +143,7 @@ class Core {
 
   // core_admin.cc
   bool is_listed(const Channel& channel) const;
-  bool append_listed(Channel& channel, keys::Table table, std::uint64_t& skip, std::size_t limit,
-                     std::size_t& bytes, std::vector<Listed>& listed);
+  std::optional<Listed> listed(Channel& channel, const Entry& entry, bool with_body);
 
   Store& store_;
   const EngineOptions options_;

@@ -6,6 +6,9 @@
 namespace rp::queue {
 namespace {
 
+// A listing holds up the others for some milliseconds at a time.
+constexpr std::size_t kListedAtOnce = 1'000;
+constexpr std::size_t kListedBytesAtOnce = 1'024 * 1'024;
 constexpr std::size_t kScannedAtOnce = 256;
 constexpr std::size_t kScannedBytesAtOnce = 1'024 * 1'024;
 // A redrive looks at so many messages that it cannot move before it gives up.
@@ -24,58 +27,57 @@ ChannelStats stats_of(const Counts& counts) {
 
 }  // namespace
 
-Result<std::vector<Listed>> Core::list(const std::string& name, std::uint64_t offset,
-                                       std::size_t limit) {
-  if (auto bad = bad_name("channel", name)) return *bad;
-  if (limit == 0 || limit > kBatchMax) {
-    return bad_argument("the number of messages to list is " + std::to_string(limit) +
-                        "; accepted is 1 to " + std::to_string(kBatchMax));
-  }
-  std::vector<Listed> listed;
+Core::ListSlice Core::list(const std::string& name, ListPlace place, std::size_t limit,
+                           std::size_t bytes_max) {
+  ListSlice slice;
+  slice.finished = true;
   auto* channel = channels_.find(name);
-  if (!channel || channel->number == 0) return listed;
+  if (!channel || channel->number == 0) return slice;
   channel->used_at_ms = now_ms_;
-  std::size_t bytes = 0;
-  for (const auto table : {keys::Table::ready, keys::Table::hidden}) {
-    if (!append_listed(*channel, table, offset, limit, bytes, listed)) break;
+  const auto table = place.hidden ? keys::Table::hidden : keys::Table::ready;
+  const auto range = keys::of_channel(table, channel->number);
+  // A purge meanwhile gives the channel another number: then this is its first key.
+  const auto& first = place.next < range.first ? range.first : place.next;
+  const auto scanned = ledger_.scan(first, range.last, kListedAtOnce, kListedBytesAtOnce);
+  for (const auto& entry : scanned.entries) {
+    if (slice.listed.size() >= limit || slice.bytes >= bytes_max) return slice;
+    auto found = listed(*channel, entry, place.skip == 0);
+    place.next = keys::after(entry.key);
+    if (!found) continue;
+    if (place.skip > 0) {
+      --place.skip;
+      continue;
+    }
+    slice.bytes += found->message.body.size();
+    slice.listed.push_back(std::move(*found));
   }
-  return listed;
+  if (scanned.complete || scanned.entries.empty()) {
+    if (place.hidden) return slice;
+    place = {true, {}, place.skip};
+  }
+  slice.finished = slice.listed.size() >= limit || slice.bytes >= bytes_max;
+  slice.place = std::move(place);
+  return slice;
 }
 
-bool Core::append_listed(Channel& channel, keys::Table table, std::uint64_t& skip,
-                         std::size_t limit, std::size_t& bytes, std::vector<Listed>& listed) {
-  auto range = keys::of_channel(table, channel.number);
-  for (bool complete = false; !complete;) {
-    const auto scanned = ledger_.scan(range.first, range.last, kScannedAtOnce, kScannedBytesAtOnce);
-    complete = scanned.complete || scanned.entries.empty();
-    for (const auto& [key, value] : scanned.entries) {
-      if (listed.size() >= limit || bytes >= Engine::kListBytesMax) return false;
-      const auto record = decode_record(key, value);
-      const auto id = keys::id_at_end(key);
-      if (!record || !id) {
-        ledger_.report_damage("a message", key);
-        continue;
-      }
-      if (record->expires_at_ms != 0 && record->expires_at_ms <= now_ms_) continue;
-      if (skip > 0) {
-        --skip;
-        continue;
-      }
-      const Card card{.id = *id,
-                      .channel = &channel,
-                      .state = record->state,
-                      .priority = record->priority,
-                      .body_bytes = record->body_bytes};
-      auto body = messages_.read_body(card, *record);
-      if (!body) continue;
-      bytes += body->size();
-      const auto left = std::max<std::int64_t>(record->shown_at_ms - now_ms_, 0);
-      listed.push_back({message_of(card, *record, std::move(*body)), record->state,
-                        Milliseconds(record->state == MessageState::ready ? 0 : left)});
-    }
-    if (!scanned.entries.empty()) range.first = keys::after(scanned.entries.back().key);
+std::optional<Listed> Core::listed(Channel& channel, const Entry& entry, bool with_body) {
+  const auto record = decode_record(entry.key, entry.value);
+  const auto id = keys::id_at_end(entry.key);
+  if (!record || !id) {
+    ledger_.report_damage("a message", entry.key);
+    return std::nullopt;
   }
-  return true;
+  if (record->expires_at_ms != 0 && record->expires_at_ms <= now_ms_) return std::nullopt;
+  if (!with_body) return Listed{};
+  Card card;
+  card.id = *id;
+  card.channel = &channel;
+  card.state = record->state;
+  auto body = messages_.peek_body(card, *record);
+  if (!body) return std::nullopt;
+  const bool ready = record->state == MessageState::ready;
+  const auto left = ready ? 0 : std::max<std::int64_t>(record->shown_at_ms - now_ms_, 0);
+  return Listed{message_of(card, *record, std::move(*body)), record->state, Milliseconds(left)};
 }
 
 Result<std::uint64_t> Core::purge(const std::string& name) {

@@ -1,5 +1,7 @@
 #include "queue/engine.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "queue/engine_thread.h"
@@ -37,13 +39,7 @@ class Take final : public Operation {
 
   void decide(Core& core) override { core.take(waiting_); }
   void report() override {}  // the core serves the waiter, now or later
-  void fail(const Error& error) override {
-    if (waiting_->become(Waiting::State::answered)) {
-      waiting_->done(error);
-    } else {
-      waiting_->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
-    }
-  }
+  void fail(const Error& error) override { static_cast<void>(waiting_->finish(error)); }
 
  private:
   const std::shared_ptr<Waiting> waiting_;
@@ -57,6 +53,16 @@ Result<Engine::Answers> each(const std::vector<Item>& items, Answer answer) {
   for (const auto& item : items) answers.push_back(answer(item));
   return answers;
 }
+
+/// A listing that is made slice by slice.
+struct Listing {
+  std::string channel;
+  Core::ListPlace place;
+  std::size_t limit = 0;
+  std::size_t bytes = 0;
+  std::vector<Listed> listed;
+  Completion<std::vector<Listed>> done;
+};
 
 }  // namespace
 
@@ -83,6 +89,26 @@ class Engine::Impl {
   template <class T, class Decide>
   void ask(Completion<T> done, Decide decide) {
     push(std::make_unique<Decided<T, Decide>>(false, 0, std::move(decide), std::move(done)));
+  }
+
+  void list_more(std::shared_ptr<Listing> listing) {
+    const auto decide = [listing](Core& core) -> Result<Core::ListSlice> {
+      if (auto bad = bad_name("channel", listing->channel)) return *bad;
+      return core.list(listing->channel, listing->place, listing->limit - listing->listed.size(),
+                       kListBytesMax - listing->bytes);
+    };
+    // The engine outlives its thread, which runs this.
+    ask<Core::ListSlice>(
+        [this, listing](Result<Core::ListSlice> slice) {
+          if (!slice) return listing->done(slice.error());
+          std::move(slice->listed.begin(), slice->listed.end(),
+                    std::back_inserter(listing->listed));
+          listing->bytes += slice->bytes;
+          listing->place = std::move(slice->place);
+          if (slice->finished) return listing->done(std::move(listing->listed));
+          list_more(listing);
+        },
+        decide);
   }
 
   EngineThread thread;
@@ -172,10 +198,21 @@ void Engine::extend(std::vector<Lease> leases, std::optional<Milliseconds> lease
 
 void Engine::list(std::string channel, std::uint64_t offset, std::size_t limit,
                   Completion<std::vector<Listed>> done) {
-  impl_->ask<std::vector<Listed>>(std::move(done),
-                                  [channel = std::move(channel), offset, limit](Core& core) {
-                                    return core.list(channel, offset, limit);
-                                  });
+  if (limit == 0 || limit > kListMax) {
+    // Reported by the engine's thread, as everything that is no refusal at the door.
+    auto error = bad_argument("the number of messages to list is " + std::to_string(limit) +
+                              "; accepted is 1 to " + std::to_string(kListMax));
+    impl_->ask<std::vector<Listed>>(
+        std::move(done),
+        [error = std::move(error)](Core&) -> Result<std::vector<Listed>> { return error; });
+    return;
+  }
+  auto listing = std::make_shared<Listing>();
+  listing->channel = std::move(channel);
+  listing->place.skip = offset;
+  listing->limit = limit;
+  listing->done = std::move(done);
+  impl_->list_more(std::move(listing));
 }
 
 void Engine::purge(std::string channel, Completion<std::uint64_t> done) {

@@ -130,11 +130,14 @@ class Engine {
   void extend(std::vector<Lease> leases, std::optional<Milliseconds> lease,
               Completion<Answers> done);
 
-  /// Ready messages in the order of delivery, then hidden ones in the order of their ids; walks
-  /// over `offset` of them. `limit`: 1 to kBatchMax; fewer are returned when their bodies together
-  /// pass kListBytesMax. An unknown channel is empty.
+  /// Ready messages in the order of delivery, then hidden ones in the order of their ids; passes
+  /// over `offset` of them. `limit`: 1 to kListMax; fewer are returned when their bodies together
+  /// pass kListBytesMax. An unknown channel is empty. Others are served in between, so in a listing
+  /// that looks at more than a thousand, a message that moves meanwhile may be missing or come
+  /// twice.
   void list(std::string channel, std::uint64_t offset, std::size_t limit,
             Completion<std::vector<Listed>> done);
+  static constexpr std::size_t kListMax = 100'000;
   static constexpr std::size_t kListBytesMax = 16 * 1024 * 1024;
 
   /// Deletes all messages, ready and hidden, and reports how many; waiters and settings stay.

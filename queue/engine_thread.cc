@@ -74,8 +74,7 @@ void EngineThread::run() {
 void EngineThread::end_cancelled(const std::vector<std::shared_ptr<Waiting>>& cancelled) {
   for (const auto& waiting : cancelled) {
     // If it is in no line, its take() or its delivery is on the way and completes it.
-    if (!core_.leave(waiting)) continue;
-    waiting->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
+    if (core_.leave(waiting)) static_cast<void>(waiting->finish(std::vector<Delivery>()));
   }
 }
 
@@ -164,26 +163,14 @@ void EngineThread::ask_only(Operations& group) {
 void EngineThread::report(Operations& group) {
   for (const auto& operation : group) operation->report();
   for (auto& [waiting, result] : core_.take_served()) {
-    if (waiting->become(Waiting::State::answered)) {
-      waiting->done(std::move(result));
-      continue;
-    }
-    if (result) {
-      for (const auto& delivery : *result) given_back_.push_back(delivery.lease);
-    }
-    waiting->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
+    if (waiting->finish(result) || !result) continue;
+    for (const auto& delivery : *result) given_back_.push_back(delivery.lease);
   }
 }
 
 void EngineThread::end_all(Operations& left, const Error& error) {
   for (const auto& operation : left) operation->fail(error);
-  for (const auto& waiting : core_.leave_all()) {
-    if (waiting->become(Waiting::State::answered)) {
-      waiting->done(error);
-    } else {
-      waiting->done(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
-    }
-  }
+  for (const auto& waiting : core_.leave_all()) static_cast<void>(waiting->finish(error));
 }
 
 void EngineThread::watch_room() {

@@ -159,13 +159,20 @@ std::optional<Record> MessageTable::read(const Card& card) {
 }
 
 std::optional<std::string> MessageTable::read_body(const Card& card, const Record& record) {
+  auto body = peek_body(card, record);
+  if (body) return body;
+  const auto key = keys::body(card.channel->number, card.id);
+  put_away(card, key, ledger_.get(key, card.id).value_or(std::string()));
+  return std::nullopt;
+}
+
+std::optional<std::string> MessageTable::peek_body(const Card& card, const Record& record) {
   if (!record.body_apart()) return record.body;
   const auto key = keys::body(card.channel->number, card.id);
-  auto value = ledger_.get(key, card.id);
+  const auto value = ledger_.get(key, card.id);
   const auto body = value ? unsealed(key, *value) : std::nullopt;
-  if (body && body->size() == record.body_bytes) return std::string(*body);
-  put_away(card, key, value ? *value : std::string());
-  return std::nullopt;
+  if (!body || body->size() != record.body_bytes) return std::nullopt;
+  return std::string(*body);
 }
 
 void MessageTable::put_away(const Card& card, std::string_view key, std::string_view value) {

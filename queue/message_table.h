@@ -44,6 +44,8 @@ class MessageTable {
   /// The whole record, without a body that is kept apart.
   std::optional<Record> read(const Card& card);
   std::optional<std::string> read_body(const Card& card, const Record& record);
+  /// The same for a question, which puts nothing away.
+  std::optional<std::string> peek_body(const Card& card, const Record& record);
 
   /// The first of the order of delivery; nothing if none is ready.
   struct Ready {

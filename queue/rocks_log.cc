@@ -62,3 +62,10 @@ class RocksLog final : public rocksdb::Logger {
 std::shared_ptr<rocksdb::Logger> make_rocks_log() { return std::make_shared<RocksLog>(); }
 
 }  // namespace rp::queue
+
+#if defined(__SANITIZE_THREAD__)
+// The packaged RocksDB is not built for ThreadSanitizer, which therefore does not see how it hands
+// memory from one of its threads to another, and takes that for races.
+extern "C" const char* __tsan_default_suppressions();
+extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:librocksdb.so\n"; }
+#endif

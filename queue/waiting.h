@@ -27,6 +27,19 @@ struct Waiting {
     auto expected = State::waiting;
     return state.compare_exchange_strong(expected, next);
   }
+  /// Completes with the result, or, if it was cancelled meanwhile, with that; then false: the
+  /// result has reached nobody. By the engine's thread, or before the operation is queued; once.
+  bool finish(const Result<std::vector<Delivery>>& result) {
+    const bool reached = become(State::answered);
+    // What the completion holds on to is let go of, however long the waiter's handle is kept.
+    const auto completion = std::exchange(done, nullptr);
+    if (reached) {
+      completion(result);
+    } else {
+      completion(Error{.code = Errc::cancelled, .detail = "the waiter was cancelled"});
+    }
+    return reached;
+  }
   bool is_cancelled() const { return state.load() == State::cancelled; }
 
   const std::string channel;

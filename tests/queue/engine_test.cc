@@ -366,6 +366,29 @@ TEST_P(EngineTest, ListsWithoutTaking) {
   EXPECT_EQ(engine_.stats("jobs").ready, 2u);
 }
 
+TEST_P(EngineTest, ListsManyInSlicesWithoutAGapOrADouble) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(engine_.put_batch("jobs", std::vector<NewMessage>(1'000, {.body = "x"})));
+  }
+  EXPECT_EQ(engine_.take("jobs", {.count_max = 1'000}).size(), 1'000u);
+  const auto ids_of = [&](std::uint64_t offset, std::size_t limit) {
+    std::vector<MessageId> ids;
+    for (const auto& listed : engine_.list("jobs", offset, limit)) ids.push_back(listed.message.id);
+    return ids;
+  };
+  std::vector<MessageId> expected;
+  for (MessageId id = 1'001; id <= 3'000; ++id) expected.push_back(id);
+  for (MessageId id = 1; id <= 1'000; ++id) expected.push_back(id);
+  EXPECT_EQ(ids_of(0, Engine::kListMax), expected);
+  EXPECT_EQ(ids_of(1'500, 1'000),
+            std::vector<MessageId>(expected.begin() + 1'500, expected.begin() + 2'500));
+  EXPECT_EQ(ids_of(2'999, 5), std::vector<MessageId>{1'000});
+  const auto refused = TestEngine::await<std::vector<Listed>>([&](auto completion) {
+    engine_->list("jobs", 0, Engine::kListMax + 1, std::move(completion));
+  });
+  EXPECT_EQ(refused.error().code, Errc::bad_argument);
+}
+
 TEST_P(EngineTest, PurgesFewAndManyAndNothingElse) {
   EXPECT_TRUE(engine_.put("other", {.body = "kept"}));
   for (const std::size_t batches : {1u, 3u}) {
