@@ -2,7 +2,7 @@
 # Sourced by run: identities, and programs that stay up until the end.
 # Uses: $bin, $state, ${on_core[@]}.
 
-pids=()
+declare -A pids=()  # by name
 
 # start NAME COMMAND...: in the background; its output goes to $state/NAME.out and NAME.log.
 start() {
@@ -10,20 +10,26 @@ start() {
   shift
   : >"$state/$name.out"
   "$@" >"$state/$name.out" 2>"$state/$name.log" &
-  pids+=($!)
+  pids[$name]=$!
+}
+
+# stop NAME [SIGNAL]: returns when it has ended.
+stop() {
+  kill "-${2:-TERM}" "${pids[$1]}" 2>/dev/null || true
+  wait "${pids[$1]}" 2>/dev/null || true
+  unset "pids[$1]"
 }
 
 stop_processes() {
-  local pid
-  for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  pids=()
+  local name
+  for name in "${!pids[@]}"; do kill -TERM "${pids[$name]}" 2>/dev/null || true; done
+  for name in "${!pids[@]}"; do stop "$name"; done
 }
 
-# await_output NAME PATTERN: prints the first group of the first line that matches.
+# await_output NAME PATTERN [SECONDS]: prints the first group of the first line that matches.
 await_output() {
   local waited
-  for ((waited = 0; waited < 150; ++waited)); do
+  for ((waited = 0; waited < ${3:-15} * 10; ++waited)); do
     if [[ $(cat "$state/$1.out") =~ $2 ]]; then
       echo "${BASH_REMATCH[1]}"
       return
@@ -31,7 +37,7 @@ await_output() {
     sleep 0.1
   done
   cat "$state/$1.log" >&2
-  die "$1 did not start; its output is above"
+  die "$1 did not say what was awaited; its output is above"
 }
 
 # await_answer URL: until it answers 200.
