@@ -67,5 +67,5 @@ std::shared_ptr<rocksdb::Logger> make_rocks_log() { return std::make_shared<Rock
 // The packaged RocksDB is not built for ThreadSanitizer, which therefore does not see how it hands
 // memory from one of its threads to another, and takes that for races.
 extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:librocksdb.so\n"; }
+extern "C" const char* __tsan_default_suppressions() { return "race:librocksdb.so\n"; }
 #endif
