@@ -72,7 +72,7 @@ IsolatedPlugin::IsolatedPlugin(std::string path, HostStart settings, HostTimes t
 
 IsolatedPlugin::~IsolatedPlugin() = default;
 
-std::future<HostedPlugin> IsolatedPlugin::start() {
+std::future<IsolatedPlugin::Loaded> IsolatedPlugin::start() {
   first_start_.emplace();
   auto result = first_start_->get_future();
   thread_->post([self = shared_from_this()] { self->launch(); });
@@ -157,7 +157,7 @@ void IsolatedPlugin::host_is_up(HostedPlugin plugin) {
   tell_next();
   if (first_start_) {
     plugin_ = std::move(plugin);
-    first_start_->set_value(plugin_);
+    first_start_->set_value({plugin_, {}});
     first_start_.reset();
   } else if (plugin.methods != plugin_.methods) {
     log(LogLevel::warning, "plugin",
@@ -174,7 +174,7 @@ void IsolatedPlugin::refused(std::string line) {
   killed_because_ = "refused the plugin";
   after(times_.stop, [](IsolatedPlugin& self) { self.process_->terminate(); });
   if (first_start_) {
-    first_start_->set_exception(std::make_exception_ptr(PluginRefused(line)));
+    first_start_->set_value({std::nullopt, std::move(line)});
     first_start_.reset();
     stopping_ = true;
   } else {
@@ -242,8 +242,8 @@ void IsolatedPlugin::ended(const std::string& how, bool as_told) {
   cancel_timer();
   changes_.clear();
   if (first_start_) {
-    first_start_->set_exception(std::make_exception_ptr(
-        PluginRefused("plugin " + path_ + " refused: its host process " + how)));
+    first_start_->set_value(
+        {std::nullopt, "plugin " + path_ + " refused: its host process " + how});
     first_start_.reset();
     stopping_ = true;
   }

@@ -53,9 +53,13 @@ class IsolatedPlugin final : public std::enable_shared_from_this<IsolatedPlugin>
                  const PipesUp& pipes, std::shared_ptr<pipe::IoThread> thread);
   ~IsolatedPlugin() override;
 
-  /// Starts the host for the first time. The result, or PluginRefused, is there within
-  /// HostTimes::start and a moment.
-  std::future<HostedPlugin> start();
+  /// What came of the first start.
+  struct Loaded {
+    std::optional<HostedPlugin> plugin;
+    std::string refusal;  ///< the line that says why there is none
+  };
+  /// Starts the host for the first time. The result is there within HostTimes::start and a moment.
+  std::future<Loaded> start();
 
   /// What answers the events of its methods, from any thread; it keeps this object.
   std::shared_ptr<pipe::EventTarget> target();
@@ -139,8 +143,8 @@ class IsolatedPlugin final : public std::enable_shared_from_this<IsolatedPlugin>
   const std::unique_ptr<FromHost> from_host_;
   RestartPacer pacer_;
 
-  std::optional<std::promise<HostedPlugin>> first_start_;  // until it has succeeded or failed
-  HostedPlugin plugin_;                                    // set before that; then kept
+  std::optional<std::promise<Loaded>> first_start_;  // until it has succeeded or failed
+  HostedPlugin plugin_;                              // set before that; then kept
   State state_ = State::down;
   bool stopping_ = false;
   std::function<void()> stopped_;

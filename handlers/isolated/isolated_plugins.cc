@@ -68,7 +68,9 @@ void IsolatedPlugins::load_file(const std::string& path, Dispatcher& dispatcher)
   if (result.wait_for(options_.times.start + kLastResort) != std::future_status::ready) {
     refuse(path, "its host process does not answer");
   }
-  add_methods(result.get(), path, plugin->target(), dispatcher);
+  const auto loaded = result.get();
+  if (!loaded.plugin) throw PluginRefused(loaded.refusal);
+  add_methods(*loaded.plugin, path, plugin->target(), dispatcher);
 }
 
 std::vector<IsolatedPlugin::Status> IsolatedPlugins::status() const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <boost/asio/post.hpp>
+#include <dlfcn.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -92,6 +93,11 @@ class FakeHost {
 
 class FakeHosts final : public HostLauncher {
  public:
+  ~FakeHosts() override {
+    hosts_.clear();
+    for (void* const library : libraries_) ::dlclose(library);
+  }
+
   enum class Kind { serves, silent, fails };
 
   /// What the next ones are.
@@ -107,6 +113,10 @@ class FakeHosts final : public HostLauncher {
     changed_.notify_all();
     if (kind_ == Kind::fails) {
       return pipe::error_code(EAGAIN, boost::system::system_category());
+    }
+    // Several hosts in one process share the library, so it stays loaded for longer than any.
+    if (void* const library = ::dlopen(plugin.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+      libraries_.push_back(library);
     }
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -148,6 +158,7 @@ class FakeHosts final : public HostLauncher {
   Kind kind_ = Kind::serves;
   int launches_ = 0;
   std::deque<std::unique_ptr<FakeHost>> hosts_;
+  std::vector<void*> libraries_;
 };
 
 }  // namespace rp::handlers
