@@ -1,4 +1,4 @@
-// Requests with keys, hang-ups and deadlines, from curl to the handler and back.
+// Requests with keys, and bodies that are read as they come, from curl to the handler and back.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -101,41 +101,6 @@ TEST_F(KeyTest, AHangUpDoesNotEndAKeyedCall) {
 }
 
 using CallerTest = HandlerTest;
-
-TEST_F(CallerTest, AHangUpReachesTheHandlerWithin100Milliseconds) {
-  for (const std::string node : {"server", "client"}) {
-    const auto base = node == "server" ? C("/server/") : S("/client/alpha/");
-    TestClock::time_point hung_up_at;
-    {
-      CurlRun waiting({base + "wait//a"});
-      ASSERT_TRUE(began(node, "a")) << node;
-      hung_up_at = TestClock::now();
-    }  // curl is killed
-    std::string left_at;
-    EXPECT_TRUE(
-        eventually(5s, [&] { return (left_at = curl({base + "left/at//a"}).body) != "0"; }));
-    const auto at = TestClock::time_point(std::chrono::nanoseconds(std::stoll(left_at)));
-    EXPECT_LT(at - hung_up_at, 100ms) << node;
-  }
-}
-
-TEST_F(CallerTest, TheTimeLeftTravels) {
-  for (const auto& base : {C("/server/"), S("/client/alpha/")}) {
-    const auto left = curl({"-H", "Request-Timeout: 5", base + "time/left"});
-    ASSERT_EQ(left.status, 200) << left.body;
-    EXPECT_LE(std::stoi(left.body), 5'000);
-    EXPECT_GE(std::stoi(left.body), 4'000);
-  }
-}
-
-TEST_F(CallerTest, AnExpiredRequestIs504) {
-  for (const auto& base : {C("/server/"), S("/client/alpha/")}) {
-    const auto late = curl({"-H", "Request-Timeout: 0.3", base + "wait//b"});
-    expect_refusal(late, 504);
-    EXPECT_LT(late.seconds, 1.5);
-    EXPECT_NE(late.body.find("deadline_exceeded"), std::string::npos) << late.body;
-  }
-}
 
 TEST_F(CallerTest, ABodyIsReadAsItComes) {
   const std::string body(10'000'000, 'x');
