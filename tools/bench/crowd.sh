@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by run: many clients of one server node, for the sections "idle" and "storm".
-# Uses: $bin, $state.
+# Uses: $bin, $state, ${on_core[@]}.
 
 # allow_files COUNT: open files, in this shell and in what it starts.
 allow_files() {
@@ -14,7 +14,7 @@ start_crowd() {
   local pipes=$1
   shift
   say "Making identities for $pipes clients"
-  start crowd "$bin/tools/bench/bench_many" --ca "$state/ca" --scratch "$state/crowd-identity" \
+  start crowd "${on_core[@]}" "$bin/tools/bench/bench_many" --ca "$state/ca" --scratch "$state/crowd-identity" \
     --port "$pipe_port" --pipes "$pipes" "$@"
   await_output crowd 'made=([0-9]+)' 240 >/dev/null
 }
