@@ -29,6 +29,9 @@ constexpr int kBacklog = 4096;
 // Wait after a failed accept, for example out of descriptors: the kernel keeps the queue.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
+// While the door is crowded, it is looked at so often: a few handshakes' time.
+constexpr std::chrono::milliseconds kCrowdPause{5};
+
 // After the deadline of a drain, pipes that were told to close get this long to do it.
 constexpr std::chrono::seconds kCloseWait{2};
 
@@ -42,12 +45,8 @@ class PipeServer::Arrival {
         shelf_(shelf),
         link_(link),
         handshake_(std::move(socket), *shelf.thread, server.runtime_.identity().tls(), ""),
-        ticket_(server.admission_.enter(handshake_.peer().address, [&shelf, link] {
-          shelf.thread->post([&shelf, link] {
-            const auto found = shelf.arrivals.find(link);
-            if (found != shelf.arrivals.end()) found->second->handshake().close(Errc::overloaded);
-          });
-        })) {
+        ticket_(server.admission_.enter(handshake_.peer().address, pipe::Clock::now(),
+                                        [&shelf, link] { close_crowded_out(shelf, link); })) {
     shelf_.arrivals[link_] = this;
   }
   ~Arrival() {
@@ -63,11 +62,19 @@ class PipeServer::Arrival {
     const auto timeout = server_.runtime_.config().handshake_timeout;
     if (auto ec = co_await handshake_.secure(pipe::Clock::now() + timeout)) co_return ec;
     const error_code ec = co_await handshake_.hear(pipe::Clock::now() + timeout);
-    if (!ec) server_.admission_.leave(ticket_);
+    if (!ec) server_.admission_.let_in(ticket_, pipe::Clock::now());
     co_return ec;
   }
 
  private:
+  /// From any thread.
+  static void close_crowded_out(Shelf& shelf, std::uint64_t link) {
+    shelf.thread->post([&shelf, link] {
+      const auto found = shelf.arrivals.find(link);
+      if (found != shelf.arrivals.end()) found->second->handshake().close(Errc::overloaded);
+    });
+  }
+
   PipeServer& server_;
   Shelf& shelf_;
   const std::uint64_t link_;
@@ -122,6 +129,7 @@ std::string PipeServer::start() {
 asio::awaitable<void> PipeServer::accept_loop() {
   AcceptRate rate(runtime_.config().accept_rate, pipe::Clock::now());
   while (!draining_) {
+    while (admission_.should_wait(pipe::Clock::now())) co_await pause(kCrowdPause);
     const std::uint64_t link = accepted_ + 1;
     Shelf& shelf = *shelves_[link % shelves_.size()];
     error_code ec;
