@@ -95,7 +95,7 @@ void LingerCall::channel_stats() {
 }
 
 void LingerCall::peek() {
-  const auto limit = read_count(parameters_, "limit", 1, queue::kBatchMax, kListed);
+  const auto limit = read_count(parameters_, "limit", 1, queue::Engine::kListMax, kListed);
   if (!limit) return refuse(limit.error());
   const auto offset = read_count(parameters_, "offset", 0, std::uint64_t{1} << 62U, 0);
   if (!offset) return refuse(offset.error());

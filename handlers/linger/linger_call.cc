@@ -205,7 +205,7 @@ void LingerCall::stop_waiting() {
     const std::lock_guard lock(mutex_);
     waiter = waiter_;
   }
-  if (waiter.cancel()) answer(face_->answers.nothing_ready(route_.channel));
+  waiter.cancel();  // on_taken() answers
 }
 
 std::optional<Milliseconds> LingerCall::time_to_wait() {
@@ -252,11 +252,12 @@ void LingerCall::take_some(queue::TakeOptions options, std::function<Answer(Deli
 
 void LingerCall::on_taken(queue::Result<Deliveries> taken,
                           const std::function<Answer(Deliveries)>& tell) {
-  if (!taken) {
+  const bool stopped = !taken && taken.error().code == queue::Errc::cancelled;
+  if (!taken && !stopped) {
     answer(face_->answers.failure(taken.error()));
     return;
   }
-  if (taken->empty()) {
+  if (stopped || taken->empty()) {
     answer(face_->answers.nothing_ready(route_.channel));
     return;
   }

@@ -31,7 +31,7 @@ class LingerCall final : public pipe::CallControl, public std::enable_shared_fro
 
   /// From submit(), once.
   void launch();
-  /// Answers that nothing is ready, unless a message is on its way already.
+  /// Soon it is answered that nothing is ready, unless a message is on its way already.
   void stop_waiting();
 
   void cancel() override;

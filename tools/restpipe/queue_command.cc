@@ -295,7 +295,7 @@ void add_channel_commands(CLI::App& queue, int& exit_code) {
                           " ./work < job; done"));
   Command(queue, "peek", "queue peek", "Print messages and leave them there", &peek, exit_code)
       .channel()
-      .parameter("limit", "--limit", "N [100]", "Most messages, 1 to 1000")
+      .parameter("limit", "--limit", "N [100]", "Most messages, 1 to 100000")
       .parameter("offset", "--offset", "N [0]", "Messages to pass over")
       .footer("Each is a JSON object on a line of its own.");
   Command(queue, "stats", "queue stats", "Print numbers as JSON", &stats, exit_code)
