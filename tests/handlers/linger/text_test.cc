@@ -1,0 +1,97 @@
+#include "handlers/linger/text.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace rp::handlers::linger {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(LingerTextTest, ReadsIntegersAsPythonDoes) {
+  for (const auto& [text, value] : std::initializer_list<std::pair<const char*, std::int64_t>>{
+           {"0", 0},
+           {" 5 ", 5},
+           {"+5", 5},
+           {"-7", -7},
+           {"1_0", 10},
+           {"007", 7},
+           {"9223372036854775807", INT64_MAX},
+           {"-9223372036854775808", INT64_MIN}}) {
+    EXPECT_EQ(parse_integer(text), value) << text;
+  }
+  for (const char* text : {"", " ", "+", "-", "1.0", "1__0", "_1", "1_", "- 1", "1 0", "0x1", "1e3",
+                           "9223372036854775808", "\xd9\xa1"}) {
+    EXPECT_FALSE(parse_integer(text)) << text;
+  }
+}
+
+TEST(LingerTextTest, ReadsSecondsToTheMillisecondAndUpwards) {
+  const auto read = [](const char* text) { return parse_seconds(text, 1'000'000ms); };
+  EXPECT_EQ(read("5"), 5'000ms);
+  EXPECT_EQ(read(" +0.25 "), 250ms);
+  EXPECT_EQ(read(".5"), 500ms);
+  EXPECT_EQ(read("5."), 5'000ms);
+  EXPECT_EQ(read("0.0001"), 1ms);
+  EXPECT_EQ(read("0.001000"), 1ms);
+  EXPECT_EQ(read("000000000000000000001"), 1'000ms);
+  EXPECT_EQ(read("1000"), 1'000'000ms);
+  for (const char* text :
+       {"", ".", "-1", "1e3", "1,5", "1000.0001", "99999999999999999999", "inf"}) {
+    EXPECT_FALSE(read(text)) << text;
+  }
+}
+
+TEST(LingerTextTest, WritesTheShortestSeconds) {
+  EXPECT_EQ(seconds_text(30'000ms), "30");
+  EXPECT_EQ(seconds_text(500ms), "0.5");
+  EXPECT_EQ(seconds_text(1'001ms), "1.001");
+  EXPECT_EQ(seconds_text(0ms), "0");
+}
+
+TEST(LingerTextTest, KnowsUtf8) {
+  for (const char* good :
+       {"", "a", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80", "\xed\x9f\xbf"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+  }
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"}) {
+    EXPECT_FALSE(is_utf8(bad));
+  }
+}
+
+TEST(LingerTextTest, DecodesOnceAndLeavesWhatIsNoEscape) {
+  EXPECT_EQ(percent_decoded("a%2Fb%252F%20"), "a/b%2F ");
+  EXPECT_EQ(percent_decoded("100%"), "100%");
+  EXPECT_EQ(percent_decoded("%2"), "%2");
+  EXPECT_EQ(percent_decoded("%zz"), "%zz");
+}
+
+TEST(LingerTextTest, ShowsNamesThatAHeaderCanHold) {
+  EXPECT_EQ(shown("a b/c%2F"), "a b/c%2F");
+  EXPECT_EQ(shown("\xe6\x97\xa5 %"), "%E6%97%A5%20%25");
+}
+
+TEST(LingerTextTest, CleansValues) {
+  EXPECT_EQ(cleaned(" \t a\x01z \r\n"), "a z");
+  EXPECT_EQ(cleaned("a\nb"), "a\nb");
+}
+
+TEST(LingerTextTest, Base64ReadsWhatItWrote) {
+  EXPECT_EQ(base64("\xff"), "/w==");
+  EXPECT_EQ(base64("ab"), "YWI=");
+  EXPECT_EQ(base64("abc"), "YWJj");
+  std::mt19937 random(7);
+  for (std::size_t size = 0; size < 100; ++size) {
+    std::string bytes;
+    for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(random()));
+    EXPECT_EQ(base64_decoded(base64(bytes)), bytes);
+  }
+  for (const char* bad : {"a", "ab", "abc", "ab=c", "a===", "ab-_", "====", "YWI=YWI="}) {
+    EXPECT_FALSE(base64_decoded(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace rp::handlers::linger
