@@ -69,7 +69,8 @@ class EndlessTaker final : public pipe::CallControl {
   std::shared_ptr<pipe::ReplySink> sink_;
 };
 
-/// The caller's end of either transfer. It owns itself: the session holds it as the call's sink.
+/// The caller's end of either transfer. The session holds the call, and the call this sink: it must
+/// not hold the call in its turn.
 class Transfer : public pipe::ReplySink, public std::enable_shared_from_this<Transfer> {
  public:
   Transfer(PiecePassed passed, BulkFailed failed)
@@ -84,20 +85,22 @@ class Transfer : public pipe::ReplySink, public std::enable_shared_from_this<Tra
   void fail(pipe::Failure failure) override { failed_(failure.detail); }
 
  protected:
-  /// False once the transfer is over.
-  bool goes_on(std::size_t bytes) {
-    if (control_ && !passed_(bytes)) std::exchange(control_, nullptr)->cancel();
-    return control_ != nullptr;
+  /// Counts what has passed. Null once the transfer is over.
+  std::shared_ptr<pipe::CallControl> control_after(std::size_t bytes) {
+    auto control = control_.lock();
+    if (!control || passed_(bytes)) return control;
+    control->cancel();
+    control_.reset();
+    return nullptr;
   }
   void submit(pipe::EventTarget& peer, pipe::Event event) {
     control_ = peer.submit(std::move(event), {}, {}, shared_from_this());
   }
-  pipe::CallControl& control() { return *control_; }
 
  private:
   const PiecePassed passed_;
   const BulkFailed failed_;
-  std::shared_ptr<pipe::CallControl> control_;  // null before submit() and once it is over
+  std::weak_ptr<pipe::CallControl> control_;  // empty before submit() and once it is over
 };
 
 class Reader final : public Transfer {
@@ -105,7 +108,7 @@ class Reader final : public Transfer {
   using Transfer::Transfer;
   void start(pipe::EventTarget& peer) override { submit(peer, bulk_event("down")); }
   void data(std::string piece) override {
-    if (goes_on(piece.size())) control().consumed(piece.size());
+    if (const auto control = control_after(piece.size())) control->consumed(piece.size());
   }
 };
 
@@ -119,8 +122,9 @@ class Writer final : public Transfer {
     body_consumed(0);
   }
   void body_consumed(std::size_t bytes) override {
-    if (!goes_on(bytes)) return;
-    window_.consumed(bytes, [this](std::string piece) { control().body_data(std::move(piece)); });
+    const auto control = control_after(bytes);
+    if (!control) return;
+    window_.consumed(bytes, [&](std::string piece) { control->body_data(std::move(piece)); });
   }
 
  private:
