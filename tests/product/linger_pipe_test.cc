@@ -135,6 +135,14 @@ TEST_F(LingerPipeTest, AClientReachesTheServersChannelsByItsOwnFrontEnd) {
   EXPECT_EQ(curl({C("/channels")}).status, 404) << "a client node has no queue of its own";
 }
 
+TEST_F(LingerPipeTest, AClientOfLingersWorksUnchanged) {
+  start();
+  const auto script = std::string(RP_SOURCE_DIR) + "/tests/product/linger_client_test.py";
+  Process client({.argv = {"python3", script, server_->base()}});
+  EXPECT_EQ(client.wait(60s), 0) << client.err();
+  EXPECT_EQ(client.out(), "ok\n");
+}
+
 TEST_F(LingerPipeTest, WaitersBehindAPipeAreServedInOrder) {
   start_pair();
   CurlRun far({via("/channels//jobs")});

@@ -1,0 +1,17 @@
+#include "tests/product/linger_fixture.h"
+
+/// What takes Linger's own time.
+namespace rp::product {
+namespace {
+
+TEST_F(LingerTest, Row15_ALongPollEndsAfterTwoMinutes) {
+  start();
+  const auto response = curl({url("/channels/t")}, 150s);
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(response.header("x-linger-channel"), "t");
+  EXPECT_GE(response.seconds, 120.0);
+  EXPECT_LT(response.seconds, 130.0);
+}
+
+}  // namespace
+}  // namespace rp::product
