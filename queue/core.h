@@ -63,7 +63,8 @@ class Core {
     ListPlace place;
     bool finished = false;
   };
-  /// Part of a listing: looks at kListedAtOnce messages at most, so that others are not held up.
+  /// A listing, or the part of it that looks at Engine::kListMax messages: the rest is for another
+  /// group, so that nobody is held up for longer.
   ListSlice list(const std::string& name, ListPlace place, std::size_t limit,
                  std::size_t bytes_max);
   Result<std::uint64_t> purge(const std::string& name);
@@ -143,6 +144,8 @@ class Core {
 
   // core_admin.cc
   bool is_listed(const Channel& channel) const;
+  std::size_t list_some(Channel& channel, std::size_t limit, std::size_t bytes_max,
+                        ListSlice& slice);
   std::optional<Listed> listed(Channel& channel, const Entry& entry, bool with_body);
 
   Store& store_;

@@ -6,7 +6,6 @@
 namespace rp::queue {
 namespace {
 
-// A listing holds up the others for some milliseconds at a time.
 constexpr std::size_t kListedAtOnce = 1'000;
 constexpr std::size_t kListedBytesAtOnce = 1'024 * 1'024;
 constexpr std::size_t kScannedAtOnce = 256;
@@ -30,19 +29,32 @@ ChannelStats stats_of(const Counts& counts) {
 Core::ListSlice Core::list(const std::string& name, ListPlace place, std::size_t limit,
                            std::size_t bytes_max) {
   ListSlice slice;
+  slice.place = std::move(place);
   slice.finished = true;
   auto* channel = channels_.find(name);
   if (!channel || channel->number == 0) return slice;
   channel->used_at_ms = now_ms_;
+  slice.finished = false;
+  // Nothing moves in here, so nothing is missed and nothing comes twice.
+  for (std::size_t looked = 0; !slice.finished && looked < Engine::kListMax;) {
+    looked += list_some(*channel, limit, bytes_max, slice);
+  }
+  return slice;
+}
+
+std::size_t Core::list_some(Channel& channel, std::size_t limit, std::size_t bytes_max,
+                            ListSlice& slice) {
+  auto& place = slice.place;
   const auto table = place.hidden ? keys::Table::hidden : keys::Table::ready;
-  const auto range = keys::of_channel(table, channel->number);
+  const auto range = keys::of_channel(table, channel.number);
   // A purge meanwhile gives the channel another number: then this is its first key.
-  const auto& first = place.next < range.first ? range.first : place.next;
+  const auto first = place.next < range.first ? range.first : place.next;
   const auto scanned = ledger_.scan(first, range.last, kListedAtOnce, kListedBytesAtOnce);
   for (const auto& entry : scanned.entries) {
-    if (slice.listed.size() >= limit || slice.bytes >= bytes_max) return slice;
-    auto found = listed(*channel, entry, place.skip == 0);
+    slice.finished = slice.listed.size() >= limit || slice.bytes >= bytes_max;
+    if (slice.finished) return scanned.entries.size();
     place.next = keys::after(entry.key);
+    auto found = listed(channel, entry, place.skip == 0);
     if (!found) continue;
     if (place.skip > 0) {
       --place.skip;
@@ -52,12 +64,10 @@ Core::ListSlice Core::list(const std::string& name, ListPlace place, std::size_t
     slice.listed.push_back(std::move(*found));
   }
   if (scanned.complete || scanned.entries.empty()) {
-    if (place.hidden) return slice;
+    slice.finished = place.hidden;
     place = {true, {}, place.skip};
   }
-  slice.finished = slice.listed.size() >= limit || slice.bytes >= bytes_max;
-  slice.place = std::move(place);
-  return slice;
+  return scanned.entries.size() + 1;
 }
 
 std::optional<Listed> Core::listed(Channel& channel, const Entry& entry, bool with_body) {

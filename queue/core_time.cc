@@ -174,16 +174,17 @@ WallTime Core::wall_of(std::int64_t ms) const { return WallTime(Milliseconds(ms)
 
 void Core::pass_time() {
   int left = kDuePerGroup;
-  // Retention first: what is past it is not worth a dead letter.
+  // In the order of time, so that the outcome is the same whenever this looks. At the same moment
+  // retention goes first: what is past it is not worth a dead letter.
   for (; left > 0; --left) {
-    const auto due = messages_.first_due(keys::Table::expiry, now_ms_);
-    if (!due) break;
-    expire(*due);
-  }
-  for (; left > 0; --left) {
-    const auto due = messages_.first_due(keys::Table::hidden_until, now_ms_);
-    if (!due) break;
-    release(*due);
+    const auto expired = messages_.first_due(keys::Table::expiry, now_ms_);
+    const auto shown = messages_.first_due(keys::Table::hidden_until, now_ms_);
+    if (!expired && !shown) break;
+    if (expired && (!shown || expired->time_ms <= shown->time_ms)) {
+      expire(*expired);
+    } else {
+      release(*shown);
+    }
   }
   for (; left > 0; --left) {
     const auto due = messages_.first_due(keys::Table::dedup_expiry, now_ms_);

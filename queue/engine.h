@@ -132,9 +132,9 @@ class Engine {
 
   /// Ready messages in the order of delivery, then hidden ones in the order of their ids; passes
   /// over `offset` of them. `limit`: 1 to kListMax; fewer are returned when their bodies together
-  /// pass kListBytesMax. An unknown channel is empty. Others are served in between, so in a listing
-  /// that looks at more than a thousand, a message that moves meanwhile may be missing or come
-  /// twice.
+  /// pass kListBytesMax. An unknown channel is empty. One moment is seen, as long
+  /// as offset and limit together stay within kListMax; beyond, others are served in between, and
+  /// a message that moves meanwhile may be missing or come twice.
   void list(std::string channel, std::uint64_t offset, std::size_t limit,
             Completion<std::vector<Listed>> done);
   static constexpr std::size_t kListMax = 100'000;

@@ -1,5 +1,7 @@
 // More messages than the engine holds in memory: order, and what the store is asked for.
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -66,17 +68,18 @@ TEST_P(BacklogTest, KeepsItsOrderWhateverComesAndGoes) {
 INSTANTIATE_TEST_SUITE_P(Stores, BacklogTest, testing::Values(StoreKind::memory, StoreKind::rocks),
                          store_name);
 
-/// Notes from which keys the order of delivery was read.
+/// Tells where each reading of the order of delivery begins, before it is read.
 class WatchedStore final : public Store {
  public:
-  explicit WatchedStore(std::vector<std::string>& firsts) : firsts_(firsts) {}
+  using Watch = std::function<void(std::string_view)>;
+  explicit WatchedStore(Watch watch) : watch_(std::move(watch)) {}
 
   Status write(const Batch& batch, bool sync) override { return below_.write(batch, sync); }
   Status sync() override { return below_.sync(); }
   Result<std::optional<std::string>> get(std::string_view key) override { return below_.get(key); }
   Scanned scan(std::string_view first, std::string_view last, std::size_t entries_max,
                std::size_t bytes_max) override {
-    if (first.front() == static_cast<char>(keys::Table::ready)) firsts_.emplace_back(first);
+    if (first.front() == static_cast<char>(keys::Table::ready)) watch_(first);
     return below_.scan(first, last, entries_max, bytes_max);
   }
   bool has_room() override { return true; }
@@ -84,7 +87,7 @@ class WatchedStore final : public Store {
   std::uint64_t bytes() override { return 0; }
 
  private:
-  std::vector<std::string>& firsts_;
+  const Watch watch_;
   MemoryStore below_;
 };
 
@@ -92,7 +95,10 @@ class WatchedStore final : public Store {
 TEST(RefillTest, NeverReadsWhatWasTakenAgain) {
   std::vector<std::string> firsts;
   TestEngine engine(StoreKind::memory);
-  engine.use_store([&] { return std::make_unique<WatchedStore>(firsts); });
+  engine.use_store([&] {
+    return std::make_unique<WatchedStore>(
+        [&](std::string_view first) { firsts.emplace_back(first); });
+  });
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(engine.put_batch("jobs", std::vector<NewMessage>(1'000, {.body = "x"})));
   }
@@ -110,6 +116,29 @@ TEST(RefillTest, NeverReadsWhatWasTakenAgain) {
   }
   EXPECT_EQ(taken, 3'000u);
   EXPECT_GT(scans, 3'000u / 256);
+}
+
+// A lease that ends while a listing is made moves its message from behind to the front, which the
+// listing has passed by then.
+TEST(ListingTest, SeesOneMomentWhateverMovesMeanwhile) {
+  TestEngine engine(StoreKind::memory);
+  std::atomic<bool> listing{false};
+  engine.use_store([&] {
+    return std::make_unique<WatchedStore>([&](std::string_view) {
+      if (listing) engine.clock.advance(1h);
+    });
+  });
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(engine.put_batch("jobs", std::vector<NewMessage>(1'000, {.body = "x"})));
+  }
+  ASSERT_EQ(engine.take("jobs", {.count_max = 1'000, .lease = 1h}).size(), 1'000u);
+  listing = true;
+  const auto listed = engine.list("jobs", 0, Engine::kListMax);
+  listing = false;
+  std::set<MessageId> ids;
+  for (const auto& message : listed) ids.insert(message.message.id);
+  EXPECT_EQ(listed.size(), 3'000u);
+  EXPECT_EQ(ids.size(), 3'000u);
 }
 
 }  // namespace

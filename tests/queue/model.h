@@ -41,18 +41,21 @@ class Model {
 
   void advance(std::int64_t ms) {
     now_ms += ms;
+    // A last delivery that ended before the retention did has made a dead letter of it.
+    std::vector<MessageId> dead;
+    for (const auto& k : kept) {
+      const bool used_up = k.deliveries_max != 0 && k.delivered >= k.deliveries_max;
+      const bool ended = k.state != MessageState::ready && k.shown_at_ms <= now_ms;
+      const bool in_time = k.expires_at_ms == 0 || k.shown_at_ms < k.expires_at_ms;
+      if (used_up && ended && in_time) dead.push_back(k.id);
+    }
+    for (const auto id : dead) bury(id, DeathReason::delivery_limit);
     std::erase_if(kept, [&](const Kept& k) { return over(k); });
-    std::vector<Kept> dead;
     for (auto& k : kept) {
       if (k.state == MessageState::ready || k.shown_at_ms > now_ms) continue;
       k.token = 0;
-      if (k.deliveries_max != 0 && k.delivered >= k.deliveries_max) {
-        dead.push_back(k);
-      } else {
-        k.state = MessageState::ready;
-      }
+      k.state = MessageState::ready;
     }
-    for (const auto& k : dead) bury(k.id, DeathReason::delivery_limit);
     std::erase_if(remembered, [&](const auto& r) { return r.second.until_ms <= now_ms; });
   }
 

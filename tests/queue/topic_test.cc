@@ -157,6 +157,21 @@ TEST_P(DeadLetterTest, MovesAMessageThatUsedUpItsDeliveriesWithItsHistory) {
   EXPECT_EQ(message.deaths[0].retention, 1h);
 }
 
+// What becomes of a message does not depend on when the engine looks, or whether it was down.
+TEST_P(DeadLetterTest, DecidesByWhatCameFirstAfterATimeInWhichItDidNotRun) {
+  ASSERT_TRUE(engine_.put("jobs", {.body = "dies", .visibility = 1s, .retention = 2s}));
+  ASSERT_TRUE(engine_.put("jobs", {.body = "expires", .visibility = 2s, .retention = 1s}));
+  ASSERT_EQ(engine_.take("jobs", {.count_max = 2}).size(), 2u);
+  engine_.close();
+  engine_.clock.advance(1h);
+  engine_.open();
+  const auto dead = engine_.list("dead");
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_EQ(dead[0].message.body, "dies");
+  EXPECT_EQ(engine_.stats().all.messages(), 1u);
+  EXPECT_EQ(engine_.stats().counters.expired, 1u);
+}
+
 TEST_P(DeadLetterTest, MovesARejectedMessageAtOnceOrDropsItWithoutAGrave) {
   ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
   ASSERT_TRUE(engine_.nack(engine_.take("jobs").at(0).lease, {.reject = true}));
