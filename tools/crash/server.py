@@ -69,6 +69,23 @@ class Server:
             time.sleep(0.002)
         raise StartFailed(f"the server was not ready within {self.READY_SECONDS} s\n{self._log_end()}")
 
+    def halt(self):
+        """No thread runs program code any more; one that waits for the disk may still do so."""
+        self._process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + self.READY_SECONDS
+        while self._process.poll() is None and not self._is_halted():
+            if time.monotonic() > deadline:
+                raise StartFailed(f"the server did not stop running within {self.READY_SECONDS} s of SIGSTOP")
+            time.sleep(0.001)
+
+    def _is_halted(self) -> bool:
+        """Each thread is stopped, in an uninterruptible wait, or has ended."""
+        for stat in pathlib.Path(f"/proc/{self._process.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):  # the thread ended
+                if stat.read_text().rpartition(")")[2].split()[0] not in "TtDZX":
+                    return False
+        return True
+
     def kill(self):
         self._end(signal.SIGKILL)
 
