@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "handlers/linger/text.h"
+#include "handlers/local/header_text.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -120,7 +121,10 @@ Answer Answers::nothing_ready(std::string_view channel) const {
 
 Answer Answers::message(queue::Delivery delivery, bool with_lease) const {
   auto& message = delivery.message;
-  auto answer = make(200, std::move(message.content_type), std::move(message.body));
+  // Whoever put it may not have come by HTTP.
+  const bool sendable = is_header_value(message.content_type);
+  auto answer = make(200, sendable ? std::move(message.content_type) : "application/octet-stream",
+                     std::move(message.body));
   const auto add = [&](std::string name, std::string value) {
     answer.head.headers.push_back({std::move(name), std::move(value)});
   };

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "handlers/linger/text.h"
+#include "handlers/local/header_text.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -105,6 +106,7 @@ std::optional<Refused> read_content(const json::object& object, queue::NewMessag
     return std::string(value->as_string());
   };
   message.content_type = text_of("type").value_or("text/plain");
+  if (!is_header_value(message.content_type)) return Refused{400, "Invalid content type."};
   if (const auto encoded = text_of("body64")) {
     auto bytes = base64_decoded(*encoded);
     if (!bytes) return Refused{400, "Invalid base64."};

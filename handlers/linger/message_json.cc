@@ -1,5 +1,6 @@
 #include "handlers/linger/message_json.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "handlers/linger/text.h"
@@ -42,6 +43,14 @@ std::string deaths_json(const std::vector<queue::Death>& deaths) {
   return json_array(items);
 }
 
+/// Text that JSON shows as text. Everything else is shorter in base64.
+bool is_text(std::string_view body) {
+  const auto is_other_control = [](char c) {
+    return c >= 0 && c < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  };
+  return is_utf8(body) && std::none_of(body.begin(), body.end(), is_other_control);
+}
+
 void add_message(ObjectText& object, const queue::Message& message) {
   object.add("id", message.id);
   object.add("channel", message.channel);
@@ -54,7 +63,7 @@ void add_message(ObjectText& object, const queue::Message& message) {
   object.add_seconds("received", message.age);
   if (!message.deaths.empty()) object.add_text("deaths", deaths_json(message.deaths));
   object.add("type", message.content_type);
-  if (is_utf8(message.body)) {
+  if (is_text(message.body)) {
     object.add("body", message.body);
   } else {
     object.add("body64", base64(message.body));

@@ -63,6 +63,7 @@ TEST(LingerItemsTest, SaysWhatIsWrongWithAMessage) {
       {R"({"body": "x", "priority": null})", "Invalid message priority."},
       {R"({"body": "x", "delay": -0.5})", "Invalid message delay."},
       {R"({"body64": "x"})", "Invalid base64."},
+      {R"({"body": "x", "type": "a\r\nb: c"})", "Invalid content type."},
   };
   for (const auto& [item, reason] : rows) {
     const auto read = read_message_item(item);
