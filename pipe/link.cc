@@ -31,6 +31,11 @@ constexpr std::chrono::milliseconds kFitInterval{10};
 // How long a closed link waits for the peer to take its GOODBYE: a round trip on any line.
 constexpr std::chrono::seconds kLinger{1};
 
+// Input that comes so soon after the last finds the buffers of TLS still there: to make them anew
+// takes longer than to decrypt a small call. They go when the link's timer finds it quiet, with the
+// next heartbeat at the latest.
+constexpr std::chrono::milliseconds kKeepBuffers{1};
+
 // Reads of one wake-up; then other links of the thread get their turn.
 constexpr int kReadsPerTurn = 4;
 
@@ -150,7 +155,9 @@ bool Link::decrypt() {
 
 /// False when the link was closed.
 bool Link::take(std::string_view plain) {
-  if (auto ec = session_->receive(plain, Clock::now())) close(ec);
+  const auto now = Clock::now();
+  if (now - std::exchange(taken_at_, now) < kKeepBuffers) tls_->keep_buffers(true);
+  if (auto ec = session_->receive(plain, now)) close(ec);
   return !closed_;
 }
 
@@ -277,6 +284,7 @@ void Link::on_time() {
     return wait_for_timer();
   }
   busy_ = true;
+  if (now - taken_at_ >= kKeepBuffers) tls_->keep_buffers(false);
   if (!unsent_.empty() && now >= unsent_since_ + options_.write_timeout) {
     close(Errc::overloaded);
   } else if (auto ec = session_->on_time(now)) {

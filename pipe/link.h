@@ -102,6 +102,7 @@ class Link {
   std::string unsent_;                      // records that the socket did not take yet
   Clock::time_point unsent_since_;          // when the socket last took something of them
   std::array<char, kFirstBytes> first_in_;  // filled by the pending read
+  Clock::time_point taken_at_{};            // when the session last got something
   Clock::time_point fitted_at_{};           // to what the line holds
   bool read_armed_ = false;
   bool write_armed_ = false;

@@ -44,6 +44,11 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_bytes, const
   return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/// Of an earlier connection on this thread. Clearing a queue that is empty frees sixteen nothings.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 std::string last_reason(const SSL* ssl) {
   const long verify = SSL_get_verify_result(ssl);
   if (verify != X509_V_OK) return X509_verify_cert_error_string(verify);
@@ -170,7 +175,7 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context, const std::strin
 TlsEngine::~TlsEngine() { SSL_free(ssl_); }
 
 Result<bool> TlsEngine::handshake() {
-  ERR_clear_error();
+  forget_errors();
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) {
     // Who it is was verified; what it may be called is stricter than what X.509 allows.
@@ -197,7 +202,8 @@ bool TlsEngine::peer_revoked(const certs::Identity& identity) const {
 }
 
 Result<std::size_t> TlsEngine::read(char* to, std::size_t bytes_max) {
-  ERR_clear_error();
+  if (in_.empty() && SSL_pending(ssl_) == 0) return std::size_t{0};
+  forget_errors();
   const int wanted =
       static_cast<int>(std::min<std::size_t>(bytes_max, std::numeric_limits<int>::max()));
   const int n = SSL_read(ssl_, to, wanted);
@@ -214,7 +220,7 @@ Result<std::size_t> TlsEngine::read(char* to, std::size_t bytes_max) {
 }
 
 error_code TlsEngine::write(std::string_view plain) {
-  ERR_clear_error();
+  forget_errors();
   if (plain.empty()) return {};
   const int n = SSL_write(ssl_, plain.data(), static_cast<int>(plain.size()));
   // The BIO takes everything, so there is no partial write.
@@ -222,8 +228,18 @@ error_code TlsEngine::write(std::string_view plain) {
 }
 
 void TlsEngine::close_notify() {
-  ERR_clear_error();
+  forget_errors();
   SSL_shutdown(ssl_);
+}
+
+void TlsEngine::keep_buffers(bool keep) {
+  if (std::exchange(keeps_buffers_, keep) == keep) return;
+  if (keep) {
+    SSL_clear_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
+  } else {
+    SSL_set_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
+    SSL_free_buffers(ssl_);  // what still holds a part of a record goes with its next use
+  }
 }
 
 }  // namespace rp::pipe

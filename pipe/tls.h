@@ -34,7 +34,8 @@ class TlsContext {
 };
 
 /// One TLS connection without its socket: ciphertext comes in by feed() and goes out by the string
-/// that feed() names. Between two uses it holds no buffers but an incomplete record.
+/// that feed() names. Between two uses it holds no buffers but an incomplete record, unless it is
+/// told to keep them.
 class TlsEngine {
  public:
   /// A client's engine verifies that the server's certificate names `host`, which is a DNS name or
@@ -71,6 +72,10 @@ class TlsEngine {
   error_code write(std::string_view plain);
   void close_notify();
 
+  /// OpenSSL's buffers of one record each way, 33 KiB in all, stay from now on, or come and go with
+  /// each use.
+  void keep_buffers(bool keep);
+
  private:
   friend struct StagingBio;
 
@@ -79,6 +84,7 @@ class TlsEngine {
   ssl_st* ssl_;
   std::string_view in_;
   std::string* out_ = nullptr;
+  bool keeps_buffers_ = false;
   std::string reason_;
 };
 
