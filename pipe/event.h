@@ -82,8 +82,8 @@ constexpr std::uint32_t kCodeNoSuchMethod = 255;
 constexpr std::uint32_t kCodeException = 251;
 
 /// What a body that follows may hold un-consumed, in either direction: enough to fill a pipe of
-/// 100 ms at 20 Mbit/s, little enough that a thousand stalled streams stay at 256 MiB.
-constexpr std::size_t kStreamWindowBytes = std::size_t{256} * 1024;
+/// 100 ms at 40 Mbit/s, little enough that a thousand stalled streams stay at 512 MiB.
+constexpr std::size_t kStreamWindowBytes = std::size_t{512} * 1024;
 
 /// Where the answer to one event goes.
 ///

@@ -10,8 +10,8 @@
 namespace rp::pipe {
 namespace {
 
-// Four TLS records: one system call and one batch of frames for what a burst brings.
-constexpr std::size_t kReadBytes = 64 * 1024;
+// Sixteen TLS records: one system call for what a burst brings.
+constexpr std::size_t kReadBytes = 256 * 1024;
 
 thread_local const IoThread* current_thread = nullptr;
 

@@ -19,13 +19,21 @@ namespace {
 
 namespace asio = boost::asio;
 
-// How much a session may hand over before the socket is asked again: enough for full records and
-// few system calls, little enough that a heartbeat waits for four records at most.
-constexpr std::size_t kBatchBytes = 64 * 1024;
+/// How much goes out before the socket is asked again, and how much of bodies is on its way at
+/// least; a longer line holds more. Both stand in front of whatever comes next.
+struct Pace {
+  std::size_t batch_bytes;
+  std::size_t bodies_bytes;
+};
 
-// Bodies on their way: at least so much, which is four acknowledgements of a peer that is quick.
-// The line is looked at so often.
-constexpr std::size_t kBodiesInFlightMin = 256 * 1024;
+// Bodies alone: few system calls, and no end waits for the other. A heartbeat waits for eight
+// records.
+constexpr Pace kBodiesAlone{.batch_bytes = 128 * 1024, .bodies_bytes = 512 * 1024};
+
+// Bodies beside small calls: two acknowledgements of a peer that is quick.
+constexpr Pace kBodiesBesideCalls{.batch_bytes = 32 * 1024, .bodies_bytes = 64 * 1024};
+
+// The line, and what is on it, is looked at so often.
 constexpr std::chrono::milliseconds kFitInterval{10};
 
 // How long a closed link waits for the peer to take its GOODBYE: a round trip on any line.
@@ -37,7 +45,7 @@ constexpr std::chrono::seconds kLinger{1};
 constexpr std::chrono::milliseconds kKeepBuffers{1};
 
 // Reads of one wake-up; then other links of the thread get their turn.
-constexpr int kReadsPerTurn = 4;
+constexpr int kReadsPerTurn = 2;
 
 // How long a pending read may take to bring what the socket holds, before it is looked at again.
 constexpr std::chrono::milliseconds kInputWait{1};
@@ -53,7 +61,8 @@ Link::Link(Connection connection, IoThread& thread, Options options)
       tls_(connection.take_tls()),
       timer_(thread.context()),
       finished_(thread.context(), Clock::time_point::max()),
-      early_(connection.take_received()) {
+      early_(connection.take_received()),
+      batch_bytes_(kBodiesAlone.batch_bytes) {
   error_code ignored;  // a connection that is already gone shows at the first read
   socket_.non_blocking(true, ignored);
   const auto user_timeout_ms = static_cast<unsigned>(options_.user_timeout.count());
@@ -177,20 +186,24 @@ void Link::send_batch() {
   std::string& frames = thread_.scratch().plain_out;
   while (!closed_ && !send_failed_ && unsent_.empty()) {
     frames.clear();
-    session_->produce(frames, kBatchBytes, Clock::now());
+    session_->produce(frames, batch_bytes_, Clock::now());
     if (frames.empty()) break;
     tls_->feed(tls_->unread(), thread_.scratch().cipher_out);
     if (auto ec = tls_->write(frames)) return close(ec);
     send_records();
-    if (session_->has_bodies()) fit_to_line(Clock::now());
+    if (session_->has_bodies()) fit(Clock::now());
   }
 }
 
-void Link::fit_to_line(Clock::time_point now) {
+void Link::fit(Clock::time_point now) {
   if (now < fitted_at_ + kFitInterval) return;
   fitted_at_ = now;
+  const std::uint64_t messages = session_->message_bytes();
+  const bool beside_calls = std::exchange(fitted_messages_, messages) != messages;
+  const Pace& pace = beside_calls ? kBodiesBesideCalls : kBodiesAlone;
+  batch_bytes_ = pace.batch_bytes;
   session_->limit_bodies_in_flight(bytes_that_fill_the_line(
-      socket_.native_handle(), kBodiesInFlightMin, std::numeric_limits<std::size_t>::max()));
+      socket_.native_handle(), pace.bodies_bytes, std::numeric_limits<std::size_t>::max()));
 }
 
 /// Offers the scratch records to the socket and keeps what it does not take.
@@ -321,7 +334,7 @@ bool Link::say_last_word() {
   std::string records = busy_ ? std::exchange(thread_.scratch().cipher_out, {}) : std::string();
   std::string frames;
   const bool last_word = session_->has_last_word();
-  if (last_word) session_->produce(frames, kBatchBytes, Clock::now());
+  if (last_word) session_->produce(frames, batch_bytes_, Clock::now());
   tls_->feed({}, records);
   if (!tls_->write(frames)) tls_->close_notify();
   unsent_ += records;

@@ -59,7 +59,7 @@ class Link {
   bool decrypt();
   void flush();
   void send_records();
-  void fit_to_line(Clock::time_point now);
+  void fit(Clock::time_point now);
   bool say_last_word();
   bool send_unsent();
   void linger();
@@ -104,6 +104,8 @@ class Link {
   std::array<char, kFirstBytes> first_in_;  // filled by the pending read
   Clock::time_point taken_at_{};            // when the session last got something
   Clock::time_point fitted_at_{};           // to what the line holds
+  std::uint64_t fitted_messages_ = 0;       // that had left by then
+  std::size_t batch_bytes_;
   bool read_armed_ = false;
   bool write_armed_ = false;
   bool wake_posted_ = false;

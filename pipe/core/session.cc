@@ -11,7 +11,7 @@ namespace {
 
 // An acknowledgement leaves after this many bytes or this long, whichever comes first
 // (docs/wire.md, "Acknowledgement").
-constexpr std::size_t kAckBytes = 64 * 1024;
+constexpr std::size_t kAckBytes = 32 * 1024;
 constexpr std::chrono::milliseconds kAckDelay{100};
 
 // Two nodes that exchange bursts of small calls work at the same time if each hands over what it

@@ -106,6 +106,8 @@ class Session {
   bool has_output() const { return outbox_.has_output(); }
   /// Bodies wait to be sent; and how much of them may be on its way.
   bool has_bodies() const { return outbox_.has_bodies(); }
+  /// Bytes of calls and replies, without bodies that follow them, handed to all links so far.
+  std::uint64_t message_bytes() const { return outbox_.produced(); }
   void limit_bodies_in_flight(std::size_t bytes) { outbox_.limit_bodies_in_flight(bytes); }
   /// A GOODBYE that ends the session waits for produce(), and nothing else.
   bool has_last_word() const { return outbox_.silent() && outbox_.has_output(); }
