@@ -71,6 +71,7 @@ class Core {
   Status pause(const std::string& name, bool paused);
   Result<std::uint64_t> redrive(const std::string& name, std::size_t count_max);
   Status set_settings(const std::string& name, const ChannelSettings& settings);
+  Status set_dead_channel(const std::string& name, const std::string& dead_channel);
   Result<ChannelSettings> settings(const std::string& name);
   Result<ChannelStats> channel_stats(const std::string& name);
   EngineStats stats();

@@ -141,6 +141,13 @@ Status Core::set_settings(const std::string& name, const ChannelSettings& settin
   return {};
 }
 
+Status Core::set_dead_channel(const std::string& name, const std::string& dead_channel) {
+  auto settings = this->settings(name);
+  if (!settings) return settings.error();
+  settings->dead_channel = dead_channel;
+  return set_settings(name, *settings);
+}
+
 Result<ChannelSettings> Core::settings(const std::string& name) {
   if (auto bad = bad_name("channel", name)) return *bad;
   const auto* channel = channels_.find(name);

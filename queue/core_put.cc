@@ -7,12 +7,9 @@ namespace rp::queue {
 namespace {
 
 Error full(const Channel& channel, std::uint64_t present, std::uint64_t limit, bool of_bytes) {
-  const std::string unit = of_bytes ? " bytes" : " messages";
-  const std::string mark =
-      of_bytes ? "' is at its byte limit with " : "' is at the high-level mark with ";
   return {.code = Errc::full,
-          .detail = "channel '" + channel.name + mark + std::to_string(present) + unit +
-                    "; the limit is " + std::to_string(limit) + unit,
+          .detail = "channel '" + channel.name + "' holds " + std::to_string(present) +
+                    " of at most " + std::to_string(limit) + (of_bytes ? " bytes" : " messages"),
           .channel = channel.name,
           .present = present,
           .limit = limit,
@@ -126,7 +123,8 @@ Result<Channel*> Core::room_in(const std::string& name, std::uint64_t messages,
                               std::to_string(options_.body_bytes_total_max) + " bytes",
                     .present = present,
                     .limit = options_.body_bytes_total_max,
-                    .of_bytes = true};
+                    .of_bytes = true,
+                    .of_all = true};
   }
   if (!refused) return &channel;
   counters_.refused += messages;
@@ -235,7 +233,8 @@ Result<Published> Core::publish(const std::string& topic, const Publication& pub
                     .channel = reader->channel,
                     .present = messages_.total().body_bytes,
                     .limit = options_.body_bytes_total_max,
-                    .of_bytes = true};
+                    .of_bytes = true,
+                    .of_all = true};
     }
     if (error) {
       published.refused.push_back(std::move(*error));

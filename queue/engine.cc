@@ -241,6 +241,14 @@ void Engine::set_settings(std::string channel, ChannelSettings settings, Complet
                       });
 }
 
+void Engine::set_dead_channel(std::string channel, std::string dead_channel,
+                              Completion<void> done) {
+  impl_->change<void>(std::move(done),
+                      [channel = std::move(channel), dead = std::move(dead_channel)](Core& core) {
+                        return core.set_dead_channel(channel, dead);
+                      });
+}
+
 void Engine::settings(std::string channel, Completion<ChannelSettings> done) {
   impl_->ask<ChannelSettings>(std::move(done), [channel = std::move(channel)](Core& core) {
     return core.settings(channel);

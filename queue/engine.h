@@ -150,6 +150,8 @@ class Engine {
   void redrive(std::string dead_channel, std::size_t count_max, Completion<std::uint64_t> done);
 
   void set_settings(std::string channel, ChannelSettings settings, Completion<void> done);
+  /// Changes this one setting, whatever others are being changed at the same time.
+  void set_dead_channel(std::string channel, std::string dead_channel, Completion<void> done);
   void settings(std::string channel, Completion<ChannelSettings> done);
   void channel_stats(std::string channel, Completion<ChannelStats> done);
   void stats(Completion<EngineStats> done);

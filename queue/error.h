@@ -32,10 +32,11 @@ std::string_view name(Errc code) noexcept;
 struct Error {
   Errc code{};
   std::string detail{};       ///< one sentence that names what was wrong and what is accepted
-  std::string channel{};      ///< `full`: which channel refused; empty when the whole engine did
+  std::string channel{};      ///< `full`: which channel had no room; empty for all of them
   std::uint64_t present = 0;  ///< `full`: messages or bytes that are there now
   std::uint64_t limit = 0;    ///< `full`: the most that there may be
   bool of_bytes = false;      ///< `full`: whether the two count body bytes instead of messages
+  bool of_all = false;        ///< `full`: whether they are those of all channels together
 };
 
 /// A value, or the reason why there is none.

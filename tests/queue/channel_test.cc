@@ -20,8 +20,7 @@ TEST_P(ChannelTest, RefusesWhatPassesALimitAndSaysByHowMuch) {
   EXPECT_EQ(refused.error().channel, "jobs");
   EXPECT_EQ(refused.error().present, 2u);
   EXPECT_EQ(refused.error().limit, 2u);
-  EXPECT_EQ(refused.error().detail,
-            "channel 'jobs' is at the high-level mark with 2 messages; the limit is 2 messages");
+  EXPECT_EQ(refused.error().detail, "channel 'jobs' holds 2 of at most 2 messages");
   EXPECT_TRUE(engine_.set_settings("jobs", {.body_bytes_max = 10}));
   EXPECT_EQ(put_error({.body = "123"}), Errc::full);
   put({.body = "12"});
@@ -193,6 +192,17 @@ TEST_P(ChannelTest, ListsChannelsThatHaveSomething) {
   EXPECT_EQ(engine_.channels(), (std::vector<std::string>{"b", "later"}));
   engine_.advance(1s);
   EXPECT_EQ(engine_.channels(), std::vector<std::string>{"b"});
+}
+
+TEST_P(ChannelTest, NamesADeadLetterChannelAndKeepsItsOtherSettings) {
+  EXPECT_TRUE(engine_.set_settings("jobs", {.messages_max = 9}));
+  EXPECT_TRUE(engine_.set_dead_channel("jobs", "dead"));
+  EXPECT_EQ(engine_.settings("jobs"), (ChannelSettings{.messages_max = 9, .dead_channel = "dead"}));
+  EXPECT_EQ(code(engine_.set_dead_channel("jobs", "jobs")), Errc::bad_argument);
+  EXPECT_EQ(code(engine_.set_dead_channel("", "dead")), Errc::bad_argument);
+  EXPECT_TRUE(engine_.set_dead_channel("jobs", ""));
+  engine_.reopen();
+  EXPECT_EQ(engine_.settings("jobs"), ChannelSettings{.messages_max = 9});
 }
 
 TEST_P(ChannelTest, GoesOnWithTheSameSettingsAndCountsAfterARestart) {

@@ -126,6 +126,12 @@ Status TestEngine::set_settings(const std::string& channel, const ChannelSetting
       [&](auto completion) { engine_->set_settings(channel, settings, std::move(completion)); });
 }
 
+Status TestEngine::set_dead_channel(const std::string& channel, const std::string& dead_channel) {
+  return await<void>([&](auto completion) {
+    engine_->set_dead_channel(channel, dead_channel, std::move(completion));
+  });
+}
+
 ChannelSettings TestEngine::settings(const std::string& channel) {
   return await<ChannelSettings>(
              [&](auto completion) { engine_->settings(channel, std::move(completion)); })

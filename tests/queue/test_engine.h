@@ -117,6 +117,7 @@ class TestEngine {
   Status pause(const std::string& channel, bool paused);
   std::uint64_t redrive(const std::string& channel, std::size_t count_max = kBatchMax);
   Status set_settings(const std::string& channel, const ChannelSettings& settings);
+  Status set_dead_channel(const std::string& channel, const std::string& dead_channel);
   ChannelSettings settings(const std::string& channel);
   ChannelStats stats(const std::string& channel);
   EngineStats stats();
