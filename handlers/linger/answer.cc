@@ -35,10 +35,12 @@ std::string whole_seconds(queue::Milliseconds time) {
 
 std::string full_text(const queue::Error& error) {
   const auto present = std::to_string(error.present);
-  if (error.channel.empty()) return "The queue is at its byte limit with " + present + " bytes";
-  const auto channel = "Channel " + shown(error.channel);
-  if (error.of_bytes) return channel + " is at its byte limit with " + present + " bytes";
-  return channel + " is at the high-level mark with " + present + " messages";
+  const auto who = error.of_all ? "All channels together" : "Channel " + shown(error.channel);
+  if (!error.of_bytes && error.present >= error.limit) {
+    return who + " is at the high-level mark with " + present + " messages";
+  }
+  return who + (error.of_all ? " hold " : " holds ") + present + " of at most " +
+         std::to_string(error.limit) + (error.of_bytes ? " bytes" : " messages");
 }
 
 Refused refused(const queue::Error& error) {
@@ -56,7 +58,7 @@ Refused refused(const queue::Error& error) {
     case Errc::bad_argument:
       return {400, shown(error.detail)};
     case Errc::overloaded:
-      return {503, "The queue is overloaded; try again later."};
+      return {503, "The queue is overloaded: " + shown(error.detail) + '.'};
     case Errc::read_only:
       return {503, "The message store is read-only after a failed write."};
     case Errc::closed:

@@ -61,7 +61,8 @@ class Answers {
 /// How an error of the engine is told: its HTTP status and its sentence.
 Refused refused(const queue::Error& error);
 
-/// In a 507: what Linger says of a channel at its mark, or the same for bytes.
+/// In a 507: what Linger says of a channel at its mark, and in the same way what other limit there
+/// is no room below.
 std::string full_text(const queue::Error& error);
 
 }  // namespace rp::handlers::linger

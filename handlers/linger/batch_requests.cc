@@ -55,9 +55,8 @@ void LingerCall::take_batch() {
   const auto count = read_count(parameters_, "count", 1, queue::kBatchMax, queue::kBatchMax);
   if (!count) return refuse(count.error());
   options.count_max = *count;
-  const auto lease = read_seconds(parameters_, "lease", "Invalid lease.");
+  const auto lease = read_lease_length(parameters_);
   if (!lease) return refuse(lease.error());
-  if (*lease == queue::Milliseconds(0)) return refuse("Invalid lease.");
   options.lease = *lease;
   take_some(options, [face = face_](const Deliveries& deliveries) {
     std::vector<std::string> items;

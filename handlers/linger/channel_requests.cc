@@ -1,4 +1,5 @@
 // What is asked of one channel.
+#include "handlers/linger/items.h"
 #include "handlers/linger/linger_call.h"
 #include "handlers/linger/message_json.h"
 #include "handlers/linger/message_options.h"
@@ -18,6 +19,16 @@ std::string settings_json(const queue::ChannelSettings& settings) {
       {"linger", seconds(settings.retention)},   {"hlm", settings.messages_max},
       {"hlm-bytes", settings.body_bytes_max},    {"dead", settings.dead_channel},
       {"window", seconds(settings.dedup_window)}};
+  return object.text();
+}
+
+/// Linger's two numbers, or all there are.
+std::string stats_json(const queue::ChannelStats& stats, bool all) {
+  if (!all) return Object{{"ready", stats.ready}, {"hidden", stats.hidden()}}.text();
+  const Object object{{"ready", stats.ready},      {"hidden", stats.hidden()},
+                      {"leased", stats.leased},    {"delayed", stats.delayed},
+                      {"bytes", stats.body_bytes}, {"waiters", stats.waiters},
+                      {"paused", stats.paused}};
   return object.text();
 }
 
@@ -55,27 +66,16 @@ void LingerCall::put_message(queue::NewMessage message) {
 }
 
 void LingerCall::name_dead_channel(std::string dead, std::function<void()> then) {
-  face_->engine.settings(
-      route_.channel,
-      answered_by<queue::ChannelSettings>([dead = std::move(dead), then = std::move(then)](
-                                              LingerCall& call, auto settings) mutable {
-        if (settings.dead_channel == dead) return then();
-        settings.dead_channel = std::move(dead);
-        call.face_->engine.set_settings(
-            call.route_.channel, std::move(settings),
-            call.answered_by<void>([then = std::move(then)](LingerCall&) { then(); }));
-      }));
+  face_->engine.set_dead_channel(
+      route_.channel, std::move(dead),
+      answered_by<void>([then = std::move(then)](LingerCall&) { then(); }));
 }
 
 void LingerCall::take() {
-  queue::TakeOptions options;
-  const auto* const lease = parameters_.find("lease");
-  if (lease != nullptr && !lease->empty()) {
-    const auto length = parse_seconds(*lease, queue::kDurationMax);
-    if (!length || length->count() == 0) return refuse("Invalid lease.");
-    options.lease = *length;
-  }
-  take_some(options, [face = face_, with_lease = lease != nullptr](Deliveries deliveries) {
+  const auto lease = read_lease_length(parameters_);
+  if (!lease) return refuse(lease.error());
+  const queue::TakeOptions options{.lease = *lease};
+  take_some(options, [face = face_, with_lease = parameters_.has("lease")](Deliveries deliveries) {
     return face->answers.message(std::move(deliveries.front()), with_lease);
   });
 }
@@ -89,8 +89,7 @@ void LingerCall::drain() {
 void LingerCall::channel_stats() {
   face_->engine.channel_stats(
       route_.channel, answered_by<queue::ChannelStats>([](LingerCall& call, const auto& stats) {
-        const Object object{{"ready", stats.ready}, {"hidden", stats.hidden()}};
-        call.answer_json(object.text());
+        call.answer_json(stats_json(stats, call.parameters_.has("all")));
       }));
 }
 
@@ -129,6 +128,15 @@ void LingerCall::settings() {
 }
 
 void LingerCall::set_settings() {
+  const auto type = media_type(content_type());
+  if (!body_.empty() && type != kFormType && type != kMultipartType) {
+    if (type != "application/json") {
+      return refuse("Settings come as parameters, as a form or as a JSON object.");
+    }
+    auto wrong = add_members(body_, parameters_);
+    if (!wrong) wrong = refuse_others(parameters_, kSettings, "setting");
+    if (wrong) return refuse(*wrong);
+  }
   auto settings = read_settings(parameters_);
   if (!settings) return refuse(settings.error());
   face_->engine.set_settings(route_.channel, std::move(*settings), answered_by_nothing());

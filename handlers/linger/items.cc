@@ -17,6 +17,10 @@ namespace json = boost::json;
 // A message in base64, or with every byte as \u00XX, and its parameters.
 constexpr std::size_t kItemBytesMax = 6 * kMessageBytesMax + 16'384;
 
+// Of a message; what makes no sense for one of many is not among them.
+constexpr std::string_view kMembers =
+    "body body64 type priority timeout deliver linger delay at dedup";
+
 std::string_view stripped(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const auto first = text.find_first_not_of(kBlank);
@@ -99,20 +103,42 @@ std::optional<std::string> parameter_text(const json::value& value) {
   return std::string(digits.data(), end);
 }
 
+bool is_content(std::string_view key) { return key == "body" || key == "body64" || key == "type"; }
+
+/// Takes the members as parameters, all or those that are no content.
+std::optional<Refused> add_parameters(const json::object& object, bool with_content,
+                                      Parameters& parameters) {
+  for (const auto& [key, value] : object) {
+    if (!with_content && is_content(key)) continue;
+    const auto text = parameter_text(value);
+    if (!text) {
+      return Refused{400, "Invalid " + shown(std::string_view(key).substr(0, 64)) +
+                              ", accepted is a text or a number."};
+    }
+    parameters.set(key, *text);
+  }
+  return std::nullopt;
+}
+
 std::optional<Refused> read_content(const json::object& object, queue::NewMessage& message) {
   const auto text_of = [&](const char* key) -> std::optional<std::string> {
     const auto* const value = object.if_contains(key);
     if (value == nullptr || !value->is_string()) return std::nullopt;
     return std::string(value->as_string());
   };
-  message.content_type = text_of("type").value_or("text/plain");
-  if (!is_header_value(message.content_type)) return Refused{400, "Invalid content type."};
-  if (const auto encoded = text_of("body64")) {
-    auto bytes = base64_decoded(*encoded);
+  const auto type = object.contains("type") ? text_of("type") : "text/plain";
+  if (!type || !is_header_value(*type)) return Refused{400, "Invalid content type."};
+  message.content_type = *type;
+  if (object.contains("body64")) {
+    if (object.contains("body")) return Refused{400, "A message has body or body64, not both."};
+    const auto encoded = text_of("body64");
+    auto bytes = encoded ? base64_decoded(*encoded) : std::nullopt;
     if (!bytes) return Refused{400, "Invalid base64."};
     message.body = std::move(*bytes);
-  } else {
-    message.body = text_of("body").value_or("");
+  } else if (object.contains("body")) {
+    auto text = text_of("body");
+    if (!text) return Refused{400, "Invalid body, accepted is text; bytes go into body64."};
+    message.body = std::move(*text);
   }
   return refuse_body(message.body.size());
 }
@@ -140,14 +166,18 @@ Read<queue::NewMessage> read_message_item(std::string_view item) {
     return Refused{400, "A message is a JSON string or object."};
   }
   Parameters parameters;
-  for (const auto& [key, content] : object) {
-    if (key == "body" || key == "body64" || key == "type") continue;
-    parameters.set(key, parameter_text(content).value_or("invalid"));
-  }
+  if (const auto wrong = add_parameters(object, false, parameters)) return *wrong;
+  if (const auto wrong = refuse_others(parameters, kMembers, "member")) return *wrong;
   auto message = read_message(parameters);
   if (!message) return message;
   if (const auto wrong = read_content(object, *message)) return *wrong;
   return message;
+}
+
+std::optional<Refused> add_members(std::string_view text, Parameters& parameters) {
+  const auto value = parse(text);
+  if (!value || !value->is_object()) return Refused{400, "The body is no JSON object."};
+  return add_parameters(value->as_object(), true, parameters);
 }
 
 Read<AckItem> read_ack_item(std::string_view item) {

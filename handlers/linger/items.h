@@ -16,8 +16,11 @@ namespace rp::handlers::linger {
 Read<std::vector<std::string_view>> split_items(std::string_view body);
 
 /// A message of a batch: a JSON string, which is its body, or an object with `body` or `body64`,
-/// `type` and Linger's parameters.
+/// `type`, and the parameters of a message. Other members are refused.
 Read<queue::NewMessage> read_message_item(std::string_view item);
+
+/// Takes the members of a JSON object as parameters.
+std::optional<Refused> add_members(std::string_view text, Parameters& parameters);
 
 /// What a batch of acknowledgements holds: a number is an id, a string is a lease.
 struct AckItem {

@@ -13,6 +13,9 @@ using queue::Milliseconds;
 
 constexpr std::chrono::seconds kLongPoll{120};  // Linger's
 
+// Linger ignores parameters that it does not know, so its own requests may have any.
+constexpr std::string_view kAnything = "*";
+
 /// "channels//jobs" is "channels/jobs": in events arguments stand behind "//".
 std::string path_of(std::string_view noun) {
   std::string path = "/" + std::string(noun);
@@ -74,11 +77,11 @@ void LingerCall::run() {
   auto route = find_its_route();
   if (!route) return;
   route_ = std::move(*route);
-  const auto handle = handle_of();
-  if (handle == nullptr) {
+  const auto* const operation = its_operation();
+  if (operation == nullptr) {
     answer(face_->answers.method_not_allowed(route_.methods));
-  } else if (read_parameters()) {
-    (this->*handle)();
+  } else if (read_parameters(*operation)) {
+    (this->*operation->handle)();
   }
 }
 
@@ -101,8 +104,10 @@ std::optional<Route> LingerCall::find_its_route() {
   return std::nullopt;
 }
 
-bool LingerCall::read_parameters() {
-  const bool has_form = event_.verb == "post" || event_.verb == "put";
+bool LingerCall::read_parameters(const Operation& operation) {
+  const bool of_items =
+      operation.resource == Resource::batch || operation.resource == Resource::ack;
+  const bool has_form = (event_.verb == "post" || event_.verb == "put") && !of_items;
   auto parameters =
       Parameters::read(event_.query, content_type(), has_form ? body_ : std::string_view());
   if (!parameters) {
@@ -110,48 +115,47 @@ bool LingerCall::read_parameters() {
     return false;
   }
   parameters_ = std::move(*parameters);
-  return true;
+  if (operation.accepts == kAnything) return true;
+  const auto wrong = refuse_others(parameters_, operation.accepts, "parameter");
+  if (wrong) refuse(*wrong);
+  return !wrong;
 }
 
-LingerCall::Handle LingerCall::handle_of() const {
-  struct Entry {
-    Resource resource;
-    std::string_view verb;
-    Handle handle;
-  };
+const LingerCall::Operation* LingerCall::its_operation() const {
   using Self = LingerCall;
-  static constexpr std::array kEntries{
-      Entry{Resource::channels, "get", &Self::list_channels},
-      Entry{Resource::channel, "get", &Self::take},
-      Entry{Resource::channel, "post", &Self::put},
-      Entry{Resource::channel, "delete", &Self::drain},
-      Entry{Resource::batch, "get", &Self::take_batch},
-      Entry{Resource::batch, "post", &Self::put_batch},
-      Entry{Resource::messages, "get", &Self::peek},
-      Entry{Resource::pause, "post", &Self::pause},
-      Entry{Resource::resume, "post", &Self::resume},
-      Entry{Resource::redrive, "post", &Self::redrive},
-      Entry{Resource::settings, "get", &Self::settings},
-      Entry{Resource::settings, "put", &Self::set_settings},
-      Entry{Resource::settings, "delete", &Self::reset_settings},
-      Entry{Resource::channel_stats, "get", &Self::channel_stats},
-      Entry{Resource::channel_topics, "get", &Self::channel_topics},
-      Entry{Resource::subscription, "put", &Self::subscribe},
-      Entry{Resource::subscription, "delete", &Self::unsubscribe},
-      Entry{Resource::topics, "get", &Self::list_topics},
-      Entry{Resource::topic, "post", &Self::publish},
-      Entry{Resource::topic_channels, "get", &Self::topic_channels},
-      Entry{Resource::ack, "post", &Self::ack_batch},
-      Entry{Resource::message, "delete", &Self::remove},
-      Entry{Resource::touch, "post", &Self::touch},
-      Entry{Resource::nack, "post", &Self::nack},
-      Entry{Resource::stats, "get", &Self::stats},
+  static constexpr std::array kOperations{
+      Operation{Resource::channels, "get", &Self::list_channels, kAnything},
+      Operation{Resource::channel, "get", &Self::take, kAnything},
+      Operation{Resource::channel, "post", &Self::put, kAnything},
+      Operation{Resource::channel, "delete", &Self::drain, kAnything},
+      Operation{Resource::batch, "get", &Self::take_batch, "count nowait wait lease"},
+      Operation{Resource::batch, "post", &Self::put_batch, ""},
+      Operation{Resource::messages, "get", &Self::peek, "limit offset"},
+      Operation{Resource::pause, "post", &Self::pause, ""},
+      Operation{Resource::resume, "post", &Self::resume, ""},
+      Operation{Resource::redrive, "post", &Self::redrive, "limit"},
+      Operation{Resource::settings, "get", &Self::settings, ""},
+      Operation{Resource::settings, "put", &Self::set_settings, kSettings},
+      Operation{Resource::settings, "delete", &Self::reset_settings, ""},
+      Operation{Resource::channel_stats, "get", &Self::channel_stats, kAnything},
+      Operation{Resource::channel_topics, "get", &Self::channel_topics, kAnything},
+      Operation{Resource::subscription, "put", &Self::subscribe, kAnything},
+      Operation{Resource::subscription, "delete", &Self::unsubscribe, kAnything},
+      Operation{Resource::topics, "get", &Self::list_topics, kAnything},
+      Operation{Resource::topic, "post", &Self::publish, kAnything},
+      Operation{Resource::topic_channels, "get", &Self::topic_channels, kAnything},
+      Operation{Resource::ack, "post", &Self::ack_batch, ""},
+      Operation{Resource::message, "delete", &Self::remove, kAnything},
+      Operation{Resource::touch, "post", &Self::touch, kAnything},
+      Operation{Resource::nack, "post", &Self::nack, "lease delay reject"},
+      Operation{Resource::stats, "get", &Self::stats, kAnything},
   };
   if (header(pipe::kMethodHeader) == "HEAD") return nullptr;  // it would take a message, unseen
-  const auto* const found = std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) {
-    return e.resource == route_.resource && e.verb == event_.verb;
-  });
-  return found == kEntries.end() ? nullptr : found->handle;
+  const auto* const found =
+      std::find_if(kOperations.begin(), kOperations.end(), [&](const Operation& operation) {
+        return operation.resource == route_.resource && operation.verb == event_.verb;
+      });
+  return found == kOperations.end() ? nullptr : found;
 }
 
 std::string_view LingerCall::header(std::string_view name) const {
@@ -209,7 +213,7 @@ void LingerCall::stop_waiting() {
 }
 
 std::optional<Milliseconds> LingerCall::time_to_wait() {
-  const auto asked = read_seconds(parameters_, "wait", "Invalid time to wait.");
+  const auto asked = read_seconds(parameters_, "wait", "time to wait");
   if (!asked) {
     refuse(asked.error());
     return std::nullopt;

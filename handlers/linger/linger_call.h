@@ -40,13 +40,19 @@ class LingerCall final : public pipe::CallControl, public std::enable_shared_fro
   void body_end() override;
 
  private:
-  using Handle = void (LingerCall::*)();
+  /// What a method of a resource does.
+  struct Operation {
+    Resource resource;
+    std::string_view verb;
+    void (LingerCall::*handle)();
+    std::string_view accepts;  // names of parameters, divided by blanks; "*" for any
+  };
   using Deliveries = std::vector<queue::Delivery>;
 
   void run();
   std::optional<Route> find_its_route();
-  bool read_parameters();
-  Handle handle_of() const;
+  bool read_parameters(const Operation& operation);
+  const Operation* its_operation() const;
 
   // channel_requests.cc
   void list_channels();

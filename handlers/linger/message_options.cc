@@ -51,16 +51,26 @@ std::optional<Refused> take_priority(const Parameters& parameters, Options& opti
               options.priority, [](std::int64_t value) { return value; });
 }
 
+/// A dead-letter channel that no path could name would keep what falls into it.
+std::optional<Refused> refuse_dead(const Parameters& parameters) {
+  const auto* const dead = parameters.find("dead");
+  if (dead == nullptr || dead->empty() || is_name(*dead)) return std::nullopt;
+  return Refused{400, "Invalid dead-letter channel, a name has no control characters."};
+}
+
 /// `delay` and `at`, of which the second goes before the first.
 template <class Options>
 std::optional<Refused> take_delay(const Parameters& parameters, Options& options) {
-  const auto delay = read_seconds(parameters, "delay", "Invalid message delay.");
+  const auto delay = read_seconds(parameters, "delay", "message delay");
   if (!delay) return delay.error();
   options.delay = delay->value_or(Milliseconds(0));
   const auto* const at = parameters.find("at");
   if (at == nullptr) return std::nullopt;
   const auto time = parse_seconds(*at, kTimeMax);
-  if (!time) return Refused{400, "Invalid message time."};
+  if (!time) {
+    return Refused{400,
+                   "Invalid message time, accepted are seconds since 1970, such as 1700000000."};
+  }
   options.at = queue::WallTime(*time);
   return std::nullopt;
 }
@@ -72,12 +82,29 @@ void throw_exception_from_error(const Refused& refused, const boost::source_loca
 }
 
 Read<std::optional<Milliseconds>> read_seconds(const Parameters& parameters, std::string_view name,
-                                               std::string_view complaint) {
+                                               std::string_view what, Zero zero) {
   const auto* const text = parameters.find(name);
   if (text == nullptr) return std::optional<Milliseconds>();
   const auto time = parse_seconds(*text, queue::kDurationMax);
-  if (!time) return Refused{400, std::string(complaint)};
-  return time;
+  const bool is_refused = zero == Zero::refused && time == Milliseconds(0);
+  if (time && !is_refused) return time;
+  return Refused{400, "Invalid " + std::string(what) + ", accepted are seconds " +
+                          (zero == Zero::refused ? "above 0" : "from 0") + ", such as 60 or 0.5."};
+}
+
+Read<std::optional<Milliseconds>> read_lease_length(const Parameters& parameters) {
+  const auto* const text = parameters.find("lease");
+  if (text != nullptr && text->empty()) return std::optional<Milliseconds>();
+  return read_seconds(parameters, "lease", "lease", Zero::refused);
+}
+
+std::optional<Refused> refuse_others(const Parameters& parameters, std::string_view accepted,
+                                     std::string_view what) {
+  const auto other = parameters.other_than(accepted);
+  if (!other) return std::nullopt;
+  std::string list = accepted.empty() ? " is none" : " are ";
+  for (const char c : accepted) list += c == ' ' ? ", " : std::string(1, c);
+  return Refused{400, "Unknown " + std::string(what) + ' ' + *other + ", accepted" + list + '.'};
 }
 
 Read<std::uint64_t> read_count(const Parameters& parameters, std::string_view name,
@@ -103,6 +130,7 @@ Read<queue::NewMessage> read_message(const Parameters& parameters) {
     }
     message.dedup_id = *id;
   }
+  if (auto wrong = refuse_dead(parameters)) return *wrong;
   return message;
 }
 
@@ -116,6 +144,7 @@ Read<queue::Subscription> read_subscription(const Parameters& parameters) {
     }
     subscription.group = *group;
   }
+  if (auto wrong = refuse_dead(parameters)) return *wrong;
   return subscription;
 }
 
@@ -136,10 +165,10 @@ Read<queue::ChannelSettings> read_settings(const Parameters& parameters) {
   const auto bytes = read_count(parameters, "hlm-bytes", 0, kMost, 0);
   if (!bytes) return bytes.error();
   settings.body_bytes_max = *bytes;
-  const auto window = read_seconds(parameters, "window", "Invalid dedup window.");
+  const auto window = read_seconds(parameters, "window", "dedup window", Zero::refused);
   if (!window) return window.error();
-  if (*window == Milliseconds(0)) return Refused{400, "Invalid dedup window."};
   if (*window) settings.dedup_window = **window;
+  if (auto wrong = refuse_dead(parameters)) return *wrong;
   if (const auto* const dead = parameters.find("dead")) settings.dead_channel = *dead;
   return settings;
 }

@@ -16,9 +16,13 @@ std::optional<queue::MessageId> LingerCall::its_id() const {
 
 std::optional<queue::Lease> LingerCall::its_lease() {
   const auto* const text = parameters_.find("lease");
-  const auto lease = text != nullptr ? queue::lease_from_text(*text) : std::nullopt;
+  if (text == nullptr) {
+    refuse("A lease is needed, accepted is the x-linger-lease of this message.");
+    return std::nullopt;
+  }
+  const auto lease = queue::lease_from_text(*text);
   if (lease && lease->id == its_id()) return lease;
-  refuse("Invalid lease.");
+  refuse("Invalid lease, accepted is the x-linger-lease of this message.");
   return std::nullopt;
 }
 
@@ -49,9 +53,8 @@ void LingerCall::touch() {
     const auto lease = its_lease();
     if (!lease) return;
     const auto timeout =
-        read_seconds(parameters_, "timeout", "Invalid message visibility timeout.");
+        read_seconds(parameters_, "timeout", "message visibility timeout", Zero::refused);
     if (!timeout) return refuse(timeout.error());
-    if (*timeout == queue::Milliseconds(0)) return refuse("Invalid message visibility timeout.");
     face_->engine.extend({*lease}, *timeout, std::move(done));
   } else if (const auto id = its_id()) {
     face_->engine.touch({*id}, std::move(done));
@@ -63,7 +66,7 @@ void LingerCall::touch() {
 void LingerCall::nack() {
   const auto lease = its_lease();
   if (!lease) return;
-  const auto delay = read_seconds(parameters_, "delay", "Invalid message delay.");
+  const auto delay = read_seconds(parameters_, "delay", "message delay");
   if (!delay) return refuse(delay.error());
   const queue::NackOptions options{.delay = delay->value_or(queue::Milliseconds(0)),
                                    .reject = parameters_.has("reject")};

@@ -9,13 +9,26 @@
 namespace rp::handlers::linger {
 namespace {
 
-constexpr std::array<std::string_view, 21> kNames{
-    "at",     "count",     "dead",   "dedup",  "delay",   "deliver", "group",
-    "hlm",    "hlm-bytes", "lease",  "limit",  "linger",  "msg",     "nowait",
-    "offset", "priority",  "reject", "strict", "timeout", "wait",    "window"};
+constexpr std::array<std::string_view, 22> kNames{
+    "all",      "at",        "count",  "dead",    "dedup",  "delay", "deliver", "group",
+    "hlm",      "hlm-bytes", "lease",  "limit",   "linger", "msg",   "nowait",  "offset",
+    "priority", "reject",    "strict", "timeout", "wait",   "window"};
+
+// Enough of a name to see what was meant.
+constexpr std::size_t kShownBytesMax = 64;
 
 bool is_known(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+/// Whether `name` is one of `words`, which are divided by blanks.
+bool is_among(std::string_view words, std::string_view name) {
+  while (!words.empty()) {
+    const auto word = words.substr(0, words.find(' '));
+    if (word == name) return true;
+    words.remove_prefix(std::min(word.size() + 1, words.size()));
+  }
+  return false;
 }
 
 std::string form_decoded(std::string_view text) {
@@ -70,7 +83,11 @@ Part read_part(std::string_view part) {
 }  // namespace
 
 void Parameters::set(std::string_view name, std::string_view value) {
-  if (is_known(name)) values_.insert_or_assign(std::string(name), cleaned(value));
+  if (is_known(name)) {
+    values_.insert_or_assign(std::string(name), cleaned(value));
+  } else if (!name.empty() && !unknown_) {
+    unknown_ = shown(name.substr(0, kShownBytesMax));
+  }
 }
 
 const std::string* Parameters::find(std::string_view name) const {
@@ -78,9 +95,16 @@ const std::string* Parameters::find(std::string_view name) const {
   return found == values_.end() ? nullptr : &found->second;
 }
 
+std::optional<std::string> Parameters::other_than(std::string_view accepted) const {
+  if (unknown_) return unknown_;
+  for (const auto& [name, value] : values_) {
+    if (!is_among(accepted, name)) return name;
+  }
+  return std::nullopt;
+}
+
 bool Parameters::add(std::string_view name, std::string_view value) {
-  if (!is_known(name)) return true;
-  if (!is_utf8(value)) return false;
+  if (is_known(name) && !is_utf8(value)) return false;
   set(name, value);
   return true;
 }
@@ -121,14 +145,14 @@ std::optional<Parameters> Parameters::read(std::string_view query, std::string_v
                                            std::string_view body) {
   Parameters parameters;
   if (!parameters.add_form(query)) return std::nullopt;
-  const auto type = lower_case(trimmed(content_type.substr(0, content_type.find(';'))));
-  if (type == "application/x-www-form-urlencoded" && !parameters.add_form(body)) {
-    return std::nullopt;
-  }
-  if (type == "multipart/form-data" && !parameters.add_multipart(content_type, body)) {
-    return std::nullopt;
-  }
+  const auto type = media_type(content_type);
+  if (type == kFormType && !parameters.add_form(body)) return std::nullopt;
+  if (type == kMultipartType && !parameters.add_multipart(content_type, body)) return std::nullopt;
   return parameters;
+}
+
+std::string media_type(std::string_view content_type) {
+  return lower_case(trimmed(content_type.substr(0, content_type.find(';'))));
 }
 
 }  // namespace rp::handlers::linger

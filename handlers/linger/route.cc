@@ -44,8 +44,6 @@ bool is_encoded_name_character(char c) {
          c == '%';
 }
 
-bool is_control(char c) { return (c >= 0 && c < 0x20) || c == 0x7F; }
-
 /// Takes what stands before the next '/' off the front of `path`, and that '/'.
 std::string_view take_part(std::string_view& path) {
   path.remove_prefix(1);
@@ -54,7 +52,7 @@ std::string_view take_part(std::string_view& path) {
   return part;
 }
 
-bool is_name(std::string_view part, Spelling spelling) {
+bool may_be_name(std::string_view part, Spelling spelling) {
   return !part.empty() && (spelling == Spelling::decoded ||
                            std::all_of(part.begin(), part.end(), is_encoded_name_character));
 }
@@ -67,7 +65,7 @@ bool fits(std::string_view wanted, std::string_view part, Spelling spelling, Rou
   }
   if (wanted != "{c}" && wanted != "{t}") return wanted == part;
   (wanted == "{c}" ? route.channel : route.topic) = part;
-  return is_name(part, spelling);
+  return may_be_name(part, spelling);
 }
 
 std::optional<Route> match(const Pattern& pattern, std::string_view path, Spelling spelling) {
@@ -89,9 +87,7 @@ std::variant<Route, NoRoute> find_route(std::string_view path, Spelling spelling
     if (!route) continue;
     for (auto* const name : {&route->channel, &route->topic}) {
       if (spelling == Spelling::encoded) *name = percent_decoded(*name);
-      if (!is_utf8(*name) || std::any_of(name->begin(), name->end(), is_control)) {
-        return NoRoute::bad_name;
-      }
+      if (!name->empty() && !is_name(*name)) return NoRoute::bad_name;
     }
     return std::move(*route);
   }

@@ -143,6 +143,12 @@ std::string seconds_text(milliseconds time) {
   return rest.empty() ? text : text + '.' + rest;
 }
 
+bool is_name(std::string_view decoded) {
+  const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
+  return !decoded.empty() && is_utf8(decoded) &&
+         std::none_of(decoded.begin(), decoded.end(), is_control);
+}
+
 std::string shown(std::string_view name) {
   const bool plain =
       std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F; });

@@ -30,6 +30,10 @@ std::optional<std::chrono::milliseconds> parse_seconds(std::string_view text,
 /// The shortest decimal fraction: `30`, `0.5`.
 std::string seconds_text(std::chrono::milliseconds time);
 
+/// Whether a decoded name of a channel or topic is one that a path can have: UTF-8 without control
+/// characters.
+bool is_name(std::string_view decoded);
+
 /// A name as it stands in a header or a reason phrase: as it is where it is printable ASCII, else
 /// percent-encoded as a whole.
 std::string shown(std::string_view name);

@@ -37,10 +37,12 @@ TEST_F(LingerMoreTest, ALeaseActsWhileItLasts) {
   EXPECT_EQ(send("DELETE", path_of(third)).status, 204);
   EXPECT_EQ(send("DELETE", path_of(third)).status, 404);
   for (const char* wrong : {"", "x", "1-zz", "2-0000000000000001"}) {
-    expect_error(send("DELETE", std::string("/messages/1?lease=") + wrong), "Invalid lease.");
+    expect_error(send("DELETE", std::string("/messages/1?lease=") + wrong),
+                 "Invalid lease, accepted is the x-linger-lease of this message.");
   }
   for (const char* wrong : {"0", "-1", "x"}) {
-    expect_error(lease("t", std::string("lease=") + wrong), "Invalid lease.");
+    expect_error(lease("t", std::string("lease=") + wrong),
+                 "Invalid lease, accepted are seconds above 0, such as 60 or 0.5.");
   }
 }
 
@@ -57,7 +59,8 @@ TEST_F(LingerMoreTest, ANackGivesBackAtOnceOrLaterOrForGood) {
   EXPECT_EQ(dead.header("x-linger-msg-id"), std::to_string(id));
   EXPECT_EQ(dead.header("x-linger-dead-channel"), "t");
   EXPECT_EQ(dead.header("x-linger-dead-reason"), "rejected");
-  expect_error(send("POST", "/messages/1/nack"), "Invalid lease.");
+  expect_error(send("POST", "/messages/1/nack"),
+               "A lease is needed, accepted is the x-linger-lease of this message.");
 }
 
 TEST_F(LingerMoreTest, DeadLettersAreKeptAndRedriven) {
@@ -83,8 +86,12 @@ TEST_F(LingerMoreTest, DelayedMessagesAreHiddenAtFirst) {
   EXPECT_EQ(response.header("x-linger-delivered"), "1");
   EXPECT_NE(put("/channels/u?at=1.5"), 0);
   EXPECT_NE(take("u"), 0) << "the past is now";
-  expect_error(post("/channels/t?delay=-1", "x"), "Invalid message delay.");
-  expect_error(post("/channels/t?at=soon", "x"), "Invalid message time.");
+  expect_error(post("/channels/t?delay=-1", "x"),
+               "Invalid message delay, accepted are seconds from 0, such as 60 or 0.5.");
+  expect_error(post("/channels/t?at=soon", "x"),
+               "Invalid message time, accepted are seconds since 1970, such as 1700000000.");
+  expect_error(get("/channels/t?wait=1h"),
+               "Invalid time to wait, accepted are seconds from 0, such as 60 or 0.5.");
 }
 
 TEST_F(LingerMoreTest, AMessageOfTheSameDedupIdIsNotStored) {
@@ -108,7 +115,7 @@ TEST_F(LingerMoreTest, BatchesPutTakeAndAcknowledge) {
   EXPECT_EQ(stored.status, 202);
   EXPECT_EQ(stored.body, R"({"ids": [1, 2, 3, 3], "duplicates": 1})");
   const auto messages =
-      boost::json::parse(get("/channels/t/batch?count=10").body).at("messages").as_array();
+      boost::json::parse(get("/channels/t/batch?count=10&lease").body).at("messages").as_array();
   ASSERT_EQ(messages.size(), 3U);
   EXPECT_EQ(messages[0].at("body"), "b, ]\"");
   EXPECT_EQ(messages[0].at("type"), "x/y");
@@ -170,7 +177,7 @@ TEST_F(LingerMoreTest, SettingsOfAChannelAreSetAsAWhole) {
   EXPECT_EQ(get("/channels/t").header("x-linger-linger"), "60");
   send("PUT", std::string(path) + "?hlm-bytes=3");
   EXPECT_EQ(json(path).at("hlm"), 0);
-  expect_error(post("/channels/t", "xyz"), "Channel t is at its byte limit with 1 bytes", 507);
+  expect_error(post("/channels/t", "xyz"), "Channel t holds 1 of at most 3 bytes", 507);
   EXPECT_EQ(send("DELETE", path).status, 204);
   EXPECT_EQ(get(path).body, fresh);
   EXPECT_EQ(send("PUT", std::string(path) + "?dead=t").status, 400);

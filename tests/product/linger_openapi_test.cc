@@ -40,7 +40,7 @@ class OpenApiTest : public LingerTest {
     std::vector<Operation> all;
     for (const auto& [path, item] : document_.at("paths").as_object()) {
       for (const auto& [method, description] : item.as_object()) {
-        if (method == "parameters") continue;
+        if (method == "parameters" || method == "servers") continue;
         all.push_back({std::string(path), std::string(method), &description.as_object()});
       }
     }
@@ -99,7 +99,7 @@ TEST_F(OpenApiTest, EveryOperationAnswersAsDescribed) {
   for (const auto& operation : operations()) {
     SCOPED_TRACE(operation.method + " " + operation.path);
     put("/channels/filled");
-    const bool takes = operation.method == "get";
+    const bool takes = operation.description->at("operationId").as_string().starts_with("take");
     for (const char* channel : {"filled", "empty", "%ff"}) {
       const auto path = filled(operation.path, {{"channel", channel}, {"topic", "t"}, {"id", "1"}});
       const bool is_batch = contains(path, "/batch") || contains(path, "/ack");

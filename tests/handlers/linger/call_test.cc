@@ -172,5 +172,76 @@ TEST_F(LingerCallTest, ADeadlineEndsTheWaitBefore) {
   EXPECT_EQ(status(waiting), 204);
 }
 
+TEST_F(LingerCallTest, RequestsBeyondLingersRefuseParametersThatTheyDoNotHave) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"get channels/t/batch", "limit"},    {"get channels/t/messages", "count"},
+      {"post channels/t/batch", "timeout"}, {"post channels/t/pause", "for"},
+      {"post channels/t/redrive", "count"}, {"put channels/t/settings", "hml"},
+      {"get channels/t/settings", "x"},     {"post messages/1/nack", "dealy"},
+      {"post messages/ack", "lease"}};
+  for (const auto& [request, name] : rows) {
+    SCOPED_TRACE(request);
+    const std::string_view text(request);
+    const auto blank = text.find(' ');
+    const auto refused =
+        asked(std::string(text.substr(0, blank)), std::string(text.substr(blank + 1)),
+              std::string(name) + "=1", "[1]");
+    EXPECT_EQ(status(refused), 400);
+    const auto reason = "Unknown parameter " + std::string(name) + ", accepted";
+    EXPECT_EQ(header(refused, "x-event-reason").substr(0, reason.size()), reason);
+  }
+  EXPECT_EQ(status(asked("get", "channels/t", "nowait&hlm=1&foo=1")), 204) << "Linger's do not";
+}
+
+TEST_F(LingerCallTest, SettingsComeAsJsonToo) {
+  const pipe::Headers json = {{"content-type", "application/json; charset=utf-8"}};
+  const auto path = "channels/t/settings";
+  EXPECT_EQ(status(asked("put", path, "", R"({"hlm": 5, "dead": "grave", "linger": 60})", json)),
+            204);
+  const auto read = asked("get", path);
+  EXPECT_EQ(status(read), 200);
+  EXPECT_EQ(status(asked("put", path, "", read->body(), json)), 204) << "as they are read";
+  for (const char* wrong : {"[]", "5", R"({"hml": 5})", R"({"hlm": -5})", R"({"hlm": null})"}) {
+    EXPECT_EQ(status(asked("put", path, "", wrong, json)), 400) << wrong;
+  }
+  EXPECT_EQ(status(asked("put", path, "", "hlm=5", {{"content-type", "text/plain"}})), 400);
+  const auto again = asked("get", path);
+  EXPECT_EQ(status(again), 200);
+  EXPECT_EQ(again->body(), read->body()) << "what is refused changes nothing";
+}
+
+TEST_F(LingerCallTest, NamesThatNoPathCanHaveAreRefused) {
+  EXPECT_EQ(status(asked("post", "channels/t", "dead=a%0Ab", "x")), 400);
+  EXPECT_EQ(status(asked("put", "channels/t/topics/x", "dead=%7F")), 400);
+  EXPECT_EQ(status(asked("put", "channels/t/settings", "dead=a%09b")), 400);
+  EXPECT_EQ(status(asked("post", "channels/t", "dead=t", "x")), 400);
+  EXPECT_EQ(status(asked("post", "channels/t", "dead=%C3%A9", "x")), 202);
+  EXPECT_EQ(stats(), R"({"ready": 1, "hidden": 0})");
+}
+
+TEST_F(LingerCallTest, AllThatIsKnownOfAChannelIsToldWhenItIsAskedFor) {
+  status(asked("post", "channels/t", "", "one"));
+  status(asked("post", "channels/t", "delay=60", "two"));
+  status(asked("get", "channels/t", "nowait"));
+  status(asked("post", "channels/t/pause"));
+  const auto all = asked("get", "channels/t/stats", "all");
+  EXPECT_EQ(status(all), 200);
+  EXPECT_EQ(all->body(),
+            R"({"ready": 0, "hidden": 2, "leased": 1, "delayed": 1, "bytes": 6, "waiters": 0, )"
+            R"("paused": true})");
+}
+
+TEST_F(LingerCallTest, ABatchWithoutRoomIsToldHowMuchThereIs) {
+  status(asked("put", "channels/t/settings", "hlm=2"));
+  status(asked("post", "channels/t", "", "x"));
+  const auto batch = asked("post", "channels/t/batch", "", R"(["a", "b"])");
+  EXPECT_EQ(status(batch), 507);
+  EXPECT_EQ(header(batch, "x-event-reason"), "Channel t holds 1 of at most 2 messages");
+  EXPECT_EQ(status(asked("post", "channels/t", "", "x")), 202);
+  const auto one = asked("post", "channels/t", "", "x");
+  EXPECT_EQ(status(one), 507);
+  EXPECT_EQ(header(one, "x-event-reason"), "Channel t is at the high-level mark with 2 messages");
+}
+
 }  // namespace
 }  // namespace rp::handlers::linger

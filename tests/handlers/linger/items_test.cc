@@ -41,7 +41,7 @@ TEST(LingerItemsTest, ReadsMessages) {
   EXPECT_EQ(plain->content_type, "text/plain");
   const auto full = read_message_item(
       R"({"body64": "AP8=", "type": "a/b", "priority": -3, "timeout": 5, "deliver": 2, "linger": 7,)"
-      R"( "delay": 0.25, "dedup": "k", "unknown": [1]})");
+      R"( "delay": 0.25, "dedup": "k"})");
   ASSERT_TRUE(full) << full.error().reason;
   EXPECT_EQ(full->body, std::string("\0\xff", 2));
   EXPECT_EQ(full->priority, -3);
@@ -58,10 +58,18 @@ TEST(LingerItemsTest, SaysWhatIsWrongWithAMessage) {
       {"{", "The item is not JSON."},
       {"\"\"", "Message is empty."},
       {"{}", "Message is empty."},
-      {R"({"body": 7})", "Message is empty."},
+      {R"({"body": 7})", "Invalid body, accepted is text; bytes go into body64."},
+      {R"({"body": "x", "body64": "eA=="})", "A message has body or body64, not both."},
       {R"({"body": "x", "priority": 1.5})", "Invalid message priority."},
-      {R"({"body": "x", "priority": null})", "Invalid message priority."},
-      {R"({"body": "x", "delay": -0.5})", "Invalid message delay."},
+      {R"({"body": "x", "priority": null})", "Invalid priority, accepted is a text or a number."},
+      {R"({"body": "x", "dedup": null})", "Invalid dedup, accepted is a text or a number."},
+      {R"({"body": "x", "delay": "-0.5"})",
+       "Invalid message delay, accepted are seconds from 0, such as 60 or 0.5."},
+      {R"({"body": "x", "pirority": 1})",
+       "Unknown member pirority, accepted are body, body64, type, priority, timeout, deliver, "
+       "linger, delay, at, dedup."},
+      {R"({"body64": 7})", "Invalid base64."},
+      {R"({"body": "x", "type": 7})", "Invalid content type."},
       {R"({"body64": "x"})", "Invalid base64."},
       {R"({"body": "x", "type": "a\r\nb: c"})", "Invalid content type."},
   };
@@ -70,9 +78,26 @@ TEST(LingerItemsTest, SaysWhatIsWrongWithAMessage) {
     ASSERT_FALSE(read) << item;
     EXPECT_EQ(read.error().reason, reason) << item;
   }
+  EXPECT_FALSE(read_message_item(R"({"body": "x", "dead": "grave"})"))
+      << "a setting of the channel is none of one message";
   EXPECT_FALSE(read_message_item('"' + std::string(256'001, 'x') + '"'));
   EXPECT_FALSE(read_message_item('"' + std::string(2'000'000, ' ') + '"'));
   EXPECT_FALSE(read_message_item(std::string(100'000, '[')));
+}
+
+TEST(LingerItemsTest, TakesMembersAsParameters) {
+  Parameters parameters;
+  EXPECT_FALSE(add_members(R"({"hlm": 5, "dead": "grave", "window": 0.25})", parameters));
+  const auto settings = read_settings(parameters);
+  ASSERT_TRUE(settings) << settings.error().reason;
+  EXPECT_EQ(settings->messages_max, 5U);
+  EXPECT_EQ(settings->dead_channel, "grave");
+  EXPECT_EQ(settings->dedup_window, std::chrono::milliseconds(250));
+  for (const char* bad : {"", "[]", "5", "{", R"({"dead": null})"}) {
+    EXPECT_TRUE(add_members(bad, parameters)) << bad;
+  }
+  EXPECT_FALSE(add_members(R"({"body": "x"})", parameters));
+  EXPECT_EQ(parameters.other_than(kSettings), "body");
 }
 
 TEST(LingerItemsTest, ReadsAcknowledgements) {

@@ -34,6 +34,21 @@ TEST(LingerParametersTest, RefusesWhatIsNoUtf8ButOnlyWhereItMatters) {
   EXPECT_EQ(value(Parameters::read("foo=%ff&msg=a", "", ""), "msg"), "\"a\"");
 }
 
+TEST(LingerParametersTest, TellsWhichNameIsNotExpected) {
+  const auto other = [](std::string_view query, std::string_view accepted) {
+    return Parameters::read(query, "", "")->other_than(accepted);
+  };
+  EXPECT_EQ(other("limit=5&offset=1", "limit offset"), std::nullopt);
+  EXPECT_EQ(other("", ""), std::nullopt);
+  EXPECT_EQ(other("&&=", ""), std::nullopt);
+  EXPECT_EQ(other("limit=5&offset=1", "offset"), "limit");
+  EXPECT_EQ(other("limit=5", "limits"), "limit");
+  EXPECT_EQ(other("limit=5", ""), "limit");
+  EXPECT_EQ(other("limit=5&lmiit&x", "limit"), "lmiit");
+  EXPECT_EQ(other("%C3%A9%0A", ""), "%C3%A9%0A") << "as it can stand in a header";
+  EXPECT_EQ(other(std::string(1'000, 'x'), "")->size(), 64U);
+}
+
 TEST(LingerParametersTest, ReadsTheFieldsOfMultipartBodies) {
   const std::string body =
       "preamble\r\n--b\r\nContent-Disposition: form-data; name=\"priority\"\r\n\r\n3\r\n"

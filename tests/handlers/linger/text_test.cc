@@ -93,5 +93,10 @@ TEST(LingerTextTest, Base64ReadsWhatItWrote) {
   }
 }
 
+TEST(LingerTextTest, NamesAreTextWithoutControlCharacters) {
+  for (const char* name : {"a", "a b", "a/b", "\xc3\xa9", "%"}) EXPECT_TRUE(is_name(name)) << name;
+  for (const char* name : {"", "a\nb", "\x7f", "\xc3", "\t"}) EXPECT_FALSE(is_name(name)) << name;
+}
+
 }  // namespace
 }  // namespace rp::handlers::linger
