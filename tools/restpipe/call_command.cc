@@ -71,7 +71,7 @@ HttpRequest make_request(const Options& options) {
   request.target = std::move(destination.target);
   request.method = method_of(options);
   for (const std::string& line : options.headers) request.headers.push_back(parse_header(line));
-  if (options.has_data) request.body = load_data(options.data);
+  if (options.has_data) request.body = load_data(options.data, "--data");
   const auto timeout = node::parse_duration(options.timeout);
   if (!timeout || timeout->count() == 0) {
     refuse("--timeout", "\"" + options.timeout + "\" is not a number of seconds above 0");

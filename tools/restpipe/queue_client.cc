@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "handlers/linger/text.h"
 #include "node/escape.h"
 #include "tools/restpipe/front_end.h"
 
@@ -32,6 +33,14 @@ std::string complaint(const QueueAnswer& answer) {
          node::logfmt_value(answer.body.substr(begin, answer.body.find('"', begin) - begin));
 }
 
+std::string no_queue(const QueueNode& node) {
+  return node.over_pipe
+             ? "no message queue answers through the pipe; --pipe asks a client node, and "
+               "its server has the queue"
+             : "this node has no message queue; --pipe asks a client node for its "
+               "server's";
+}
+
 }  // namespace
 
 std::string path_part(std::string_view name) {
@@ -60,6 +69,10 @@ QueueAnswer ask_queue(const QueueNode& node, const QueueRequest& request) {
   http.headers.emplace_back("Accept", "application/problem+json, */*");
   if (!request.content_type.empty())
     http.headers.emplace_back("Content-Type", request.content_type);
+  if (request.call_timeout > request.call_timeout.zero()) {
+    http.headers.emplace_back("Request-Timeout",
+                              handlers::linger::seconds_text(request.call_timeout));
+  }
   http.body = request.body;
   if (request.method == "POST" && !http.body) http.body = "";
   http.timeout = request.timeout;
@@ -72,7 +85,12 @@ QueueAnswer ask_queue(const QueueNode& node, const QueueRequest& request) {
         }
         answer.body += piece;
       });
-  if (answer.head.status < 200 || answer.head.status > 299) throw QueueRefusal(complaint(answer));
+  const bool is_done = answer.head.status >= 200 && answer.head.status <= 299;
+  // Where there is no queue, paths are unknown: to a front-end (404), or to a node behind a pipe,
+  // which says so with a status of 200.
+  const bool from_queue = answer.header("Server").starts_with("Linger ");
+  if (!from_queue && (is_done || answer.head.status == 404)) throw QueueRefusal(no_queue(node));
+  if (!is_done) throw QueueRefusal(complaint(answer));
   return answer;
 }
 

@@ -26,7 +26,8 @@ struct QueueRequest {
   std::vector<std::pair<std::string, std::optional<std::string>>> parameters{};
   std::optional<std::string> body{};
   std::string content_type{};
-  std::chrono::milliseconds timeout{};  ///< for each piece of the answer
+  std::chrono::milliseconds timeout{};       ///< for each piece of the answer
+  std::chrono::milliseconds call_timeout{};  ///< for the node; zero: its own `call_timeout`
 };
 
 struct QueueAnswer {
@@ -46,8 +47,8 @@ struct QueueRefusal : std::runtime_error {
 /// A name as one part of a path.
 std::string path_part(std::string_view name);
 
-/// Asks and waits for the whole answer, which is 2xx. Throws QueueRefusal, HttpFailure,
-/// CLI::ValidationError.
+/// Asks and waits for the whole answer, which is 2xx and comes from a message queue. Throws
+/// QueueRefusal, HttpFailure, CLI::ValidationError.
 QueueAnswer ask_queue(const QueueNode& node, const QueueRequest& request);
 
 }  // namespace rp::tools

@@ -9,11 +9,9 @@
 namespace rp::tools {
 namespace {
 
-[[noreturn]] void refuse(const std::string& why) { throw CLI::ValidationError("--data", why); }
-
-std::string read_all(std::istream& in, const std::string& name) {
+std::string read_all(std::istream& in, const std::string& name, const std::string& argument) {
   std::string bytes(std::istreambuf_iterator<char>(in), {});
-  if (in.bad()) refuse(name + " cannot be read");
+  if (in.bad()) throw CLI::ValidationError(argument, name + " cannot be read");
   return bytes;
 }
 
@@ -31,13 +29,16 @@ int exit_code_of(HttpFailure::Kind kind) {
   return kBroken;
 }
 
-std::string load_data(const std::string& text) {
-  if (text == "-" || text == "@-") return read_all(std::cin, "standard input");
+std::string load_data(const std::string& text, const std::string& argument) {
+  if (text == "-" || text == "@-") return read_all(std::cin, "standard input", argument);
   if (!text.starts_with('@')) return text;
   const std::string file = text.substr(1);
   std::ifstream in(file, std::ios::binary);
-  if (!in) refuse("\"" + file + "\" cannot be read; accepted: DATA, @FILE or -");
-  return read_all(in, file);
+  if (!in) {
+    throw CLI::ValidationError(argument,
+                               "\"" + file + "\" cannot be read; accepted: DATA, @FILE or -");
+  }
+  return read_all(in, file, argument);
 }
 
 }  // namespace rp::tools

@@ -18,7 +18,7 @@ inline constexpr int kBroken = 56;
 int exit_code_of(HttpFailure::Kind kind);
 
 /// "-" and "@-" are standard input, "@FILE" a file, anything else the data itself. Throws
-/// CLI::ValidationError.
-std::string load_data(const std::string& text);
+/// CLI::ValidationError that names `argument`, as the command line has it.
+std::string load_data(const std::string& text, const std::string& argument);
 
 }  // namespace rp::tools
