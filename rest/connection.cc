@@ -53,6 +53,7 @@ Connection::~Connection() { release_body(); }
 Connection::Reading Connection::on_input(std::string_view bytes) {
   port_.stats.bytes_received.fetch_add(bytes.size(), std::memory_order_relaxed);
   round_bytes_ += bytes.size();
+  input_at_ = port_.now;
   if (phase_ != Phase::open) return drop(bytes);
   if (!has_pending()) work_on(bytes);
   if (phase_ != Phase::open) return Reading::go_on;
@@ -194,11 +195,19 @@ void Connection::work_on_pending() {
   }
 }
 
+// Who half-closes does so once the request is sent. A FIN that comes later is from one who waited
+// and has left; what such a client waits for must not be sent into the void in the meantime.
+bool Connection::fin_is_late() const {
+  return busy() && !has_pending() && !reading_paused_ && !local_address_.empty() &&
+         port_.now - input_at_ >= port_.limits.half_close_grace;
+}
+
 bool Connection::on_end_of_input(bool fully) {
   if (phase_ == Phase::lingering || phase_ == Phase::closing || fully) return false;
   if (!busy() && outbound_.empty()) return false;
   if (uploading_ && reading_paused_) return true;  // what is in the socket is yet to be read
   if (uploading_ && !has_pending()) return false;  // the rest of the body will not come
+  if (fin_is_late()) return false;
   if (!std::exchange(input_ended_, true)) {
     input_ended_at_ = port_.now;
     // A Unix socket tells a client that is gone from one that half-closed; only TCP needs a guess.

@@ -118,6 +118,7 @@ class Connection {
   bool busy() const { return current_raw_ != nullptr; }
   bool has_pending() const { return pending_at_ < pending_.size(); }
   bool may_go_on() const;
+  bool fin_is_late() const;
   void work_on(std::string_view& input);
   bool on_head(std::string_view rest);
   bool on_complete();
@@ -192,6 +193,7 @@ class Connection {
   pipe::Clock::time_point phase_since_;  ///< start of head, body, idleness or lingering
   /// Since when the socket has taken nothing, while something waits for it.
   std::optional<pipe::Clock::time_point> stalled_since_;
+  pipe::Clock::time_point input_at_;  ///< when bytes came last
   pipe::Clock::time_point input_ended_at_;
 };
 

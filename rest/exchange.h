@@ -26,9 +26,10 @@ class Mailbox;
 ///
 /// A client that has left is noticed while it waits: on_disconnect() fires once, within
 /// milliseconds of its FIN or RST. TCP cannot tell close() from shutdown(SHUT_WR), since both send
-/// a FIN; so a FIN that follows a complete request leaves the answer `half_close_grace` (50 ms) to
-/// become complete, and what is complete is still delivered. Clients that half-close after sending,
-/// such as `nc -N`, are thus served when the answer is quick. A client that pipelines more than the
+/// a FIN; so a FIN that follows a complete request within `half_close_grace` (50 ms) leaves the
+/// answer as long to become complete, and what is complete is still delivered. Clients that
+/// half-close after sending, such as `nc -N`, are thus served when the answer is quick. A FIN that
+/// comes later is a leave, at once. A client that pipelines more than the
 /// kernel buffers beyond `pipelined_bytes_max` hides its own FIN behind the bytes nobody reads yet.
 class Exchange final : public std::enable_shared_from_this<Exchange> {
  public:

@@ -34,8 +34,9 @@ struct Limits {
   std::chrono::milliseconds body_pause{60'000};     ///< longest pause within a body that is passed
                                                     ///< on as it comes -> 408
   std::chrono::milliseconds write_timeout{30'000};  ///< a reader that takes nothing is cut off
-  std::chrono::milliseconds half_close_grace{50};   ///< see Exchange: how long an answer may still
-                                                    ///< take after the client closed its side
+  std::chrono::milliseconds half_close_grace{50};   ///< see Exchange: how long after the request a
+                                                    ///< FIN may be a half-close, and how long an
+                                                    ///< answer may still take after it
 };
 
 }  // namespace rp::rest

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -174,6 +175,21 @@ TEST_F(DisconnectTest, TakesAHalfCloseOverTcpForALeaveAfterTheGrace) {
   const auto exchange = next();
   client.half_close();
   EXPECT_TRUE(eventually([&] { return left_ == 1; }));
+}
+
+TEST_F(DisconnectTest, TakesAFinLongAfterTheRequestForALeaveAtOnce) {
+  constexpr auto kGrace = 500ms;
+  ServerOptions options;
+  options.limits.half_close_grace = kGrace;
+  serve(options);
+  auto client = front_->connect();
+  client.send(get("/"));
+  const auto exchange = next();
+  std::this_thread::sleep_for(kGrace + 100ms);  // the client waits, as in a long poll
+  const auto closed_at = steady_clock::now();
+  client.close();
+  ASSERT_TRUE(eventually([&] { return left_ == 1; }));
+  EXPECT_LT(left_at_.load() - closed_at, kGrace - 100ms);
 }
 
 TEST_F(DisconnectTest, WaitsForAHalfClosedClientOnAUnixSocket) {
