@@ -180,7 +180,7 @@ typedef struct restpipe_host {
 
   /* An answer in pieces, for methods with RESTPIPE_STREAMING: begin(), write()s, end(). */
   restpipe_status (*begin)(restpipe_call* call, const restpipe_reply_head* head);
-  /* The host keeps at most 256 KiB that the caller has not taken. When that is full, write() waits
+  /* The host keeps at most 512 KiB that the caller has not taken. When that is full, write() waits
    * up to wait_ms (-1: until the call ends; never wait in a method that is not RESTPIPE_BLOCKING)
    * and then says WOULD_BLOCK. With wait_ms 0 a piece is taken whole or not at all, and one over
    * 64 KiB is INVALID; otherwise a piece may have any size. WOULD_BLOCK after a wait leaves an
@@ -194,7 +194,7 @@ typedef struct restpipe_host {
   /* Since 1.1: for methods with RESTPIPE_BODY_STREAM. Copies up to `size` bytes of the request's
    * body to `buffer` and sets `*got`; waits up to wait_ms for the first of them (-1: until the call
    * ends; never wait in a method that is not RESTPIPE_BLOCKING), then says WOULD_BLOCK. The caller
-   * sends at most 256 KiB more than has been read. BODY_END, BODY_BROKEN: as above; ANSWERED after
+   * sends at most 512 KiB more than has been read. BODY_END, BODY_BROKEN: as above; ANSWERED after
    * the answer. From one thread at a time; another one may write meanwhile. */
   restpipe_status (*read)(restpipe_call* call, char* buffer, size_t size, int64_t wait_ms,
                           size_t* got);
