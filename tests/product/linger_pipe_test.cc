@@ -200,6 +200,8 @@ TEST_F(LingerPipeTest, APolicyCoversChannels) {
   EXPECT_EQ(curl({"-d", "x", via("/channels/jobs")}).status, 202);
   EXPECT_EQ(curl({"-d", "x", via("/channels/other")}).status, 403);
   EXPECT_EQ(curl({"-d", "x", via("/channels/jobs%2Fother")}).status, 403);
+  EXPECT_EQ(curl({"-d", "x", via("/channels//jobs")}).status, 403)
+      << "an argument is no part of the noun, which is all channels then";
 }
 
 TEST_F(LingerPipeTest, AClientNodeMayHaveAQueueOfItsOwnAndAServerNone) {
