@@ -21,10 +21,12 @@ using handlers::linger::LingerTarget;
 using Mode = queue::EngineHealth::Mode;
 
 constexpr std::string_view kReadOnly = "message store is read-only";
-constexpr std::string_view kDiskFull = "message store has no disk space";
+constexpr std::string_view kDiskFull = "message store has no space";
 
 // What messages in memory may hold when the operator sets no limit.
 constexpr std::uint64_t kMemoryBytesMax = std::uint64_t{1024} * 1024 * 1024;
+// What they may need with all that belongs to them: a small message is more of that than body.
+constexpr std::uint64_t kMemoryPerBody = 2;
 
 queue::EngineOptions engine_options(const Config& config) {
   queue::EngineOptions options;
@@ -35,6 +37,7 @@ queue::EngineOptions engine_options(const Config& config) {
   if (options.body_bytes_total_max == 0 && config.data_dir.empty()) {
     options.body_bytes_total_max = kMemoryBytesMax;
   }
+  options.memory_bytes_max = kMemoryPerBody * options.body_bytes_total_max;
   return options;
 }
 

@@ -35,6 +35,8 @@ class Core {
   /// Begins a group that only asks, for a store that cannot be written.
   void begin_asking();
   void commit();
+  /// Between two operations of a group: hands on what has gathered, if it is much.
+  void relieve() { ledger_.relieve(); }
   /// Back to the last commit. Waiters that were served by the group wait again, in their order.
   Status rewind();
   /// Why nothing can be added; nothing when it can.

@@ -222,6 +222,11 @@ Result<Published> Core::publish(const std::string& topic, const Publication& pub
   Published published;
   if (readers.empty()) return published;
   if (auto status = check(message); !status) return status.error();
+  if (bytes > Engine::kPublicationBytesMax / readers.size()) {
+    return bad_argument("the message has " + std::to_string(bytes) + " bytes for " +
+                        std::to_string(readers.size()) + " channels; the copies together have " +
+                        std::to_string(Engine::kPublicationBytesMax) + " at most");
+  }
   const auto delay_ms = *delay_of(message.delay, message.at);
   std::vector<const Subscription*> takers;
   for (const auto* reader : readers) {

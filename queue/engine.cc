@@ -45,6 +45,11 @@ class Take final : public Operation {
   const std::shared_ptr<Waiting> waiting_;
 };
 
+template <class Item>
+std::size_t bytes_of(const std::vector<Item>& items) {
+  return items.size() * sizeof(Item);
+}
+
 template <class Answer, class Item>
 Result<Engine::Answers> each(const std::vector<Item>& items, Answer answer) {
   if (items.empty() || items.size() > kBatchMax) return of_batch(items.size());
@@ -81,7 +86,7 @@ class Engine::Impl {
     if (const auto error = thread.inbox()->push(operation)) operation->fail(*error);
   }
 
-  /// Queues a change; `bytes` of bodies go with it.
+  /// Queues a change that carries so many bytes of bodies, ids and leases.
   template <class T, class Decide>
   void change(Completion<T> done, Decide decide, std::size_t bytes = 0) {
     push(std::make_unique<Decided<T, Decide>>(true, bytes, std::move(decide), std::move(done)));
@@ -125,7 +130,9 @@ Result<std::unique_ptr<Engine>> Engine::open(std::unique_ptr<Store> store, Engin
 }
 
 Result<std::unique_ptr<Engine>> Engine::open_in_memory(EngineOptions options, const Clock& clock) {
-  return open(std::make_unique<MemoryStore>(), options, clock);
+  const auto bytes_max = options.memory_bytes_max;
+  return open(std::make_unique<MemoryStore>(std::make_shared<MemoryStore::Map>(), bytes_max),
+              options, clock);
 }
 
 void Engine::close() { impl_->thread.close(); }
@@ -145,7 +152,7 @@ void Engine::put(std::string channel, NewMessage message, Completion<PutDone> do
 
 void Engine::put_batch(std::string channel, std::vector<NewMessage> messages,
                        Completion<std::vector<PutDone>> done) {
-  std::size_t bytes = 0;
+  auto bytes = bytes_of(messages);
   for (const auto& message : messages) bytes += message.body.size();
   impl_->change<std::vector<PutDone>>(
       std::move(done),
@@ -166,34 +173,54 @@ Waiter Engine::take(std::string channel, TakeOptions options,
 }
 
 void Engine::remove(std::vector<MessageId> ids, Completion<Answers> done) {
-  impl_->change<Answers>(std::move(done), [ids = std::move(ids)](Core& core) {
-    return each(ids, [&](MessageId id) { return core.remove(id); });
-  });
+  const auto bytes = bytes_of(ids);
+  impl_->change<Answers>(
+      std::move(done),
+      [ids = std::move(ids)](Core& core) {
+        return each(ids, [&](MessageId id) { return core.remove(id); });
+      },
+      bytes);
 }
 
 void Engine::touch(std::vector<MessageId> ids, Completion<Answers> done) {
-  impl_->change<Answers>(std::move(done), [ids = std::move(ids)](Core& core) {
-    return each(ids, [&](MessageId id) { return core.touch(id); });
-  });
+  const auto bytes = bytes_of(ids);
+  impl_->change<Answers>(
+      std::move(done),
+      [ids = std::move(ids)](Core& core) {
+        return each(ids, [&](MessageId id) { return core.touch(id); });
+      },
+      bytes);
 }
 
 void Engine::ack(std::vector<Lease> leases, Completion<Answers> done) {
-  impl_->change<Answers>(std::move(done), [leases = std::move(leases)](Core& core) {
-    return each(leases, [&](const Lease& lease) { return core.ack(lease); });
-  });
+  const auto bytes = bytes_of(leases);
+  impl_->change<Answers>(
+      std::move(done),
+      [leases = std::move(leases)](Core& core) {
+        return each(leases, [&](const Lease& lease) { return core.ack(lease); });
+      },
+      bytes);
 }
 
 void Engine::nack(std::vector<Lease> leases, NackOptions options, Completion<Answers> done) {
-  impl_->change<Answers>(std::move(done), [leases = std::move(leases), options](Core& core) {
-    return each(leases, [&](const Lease& lease) { return core.nack(lease, options); });
-  });
+  const auto bytes = bytes_of(leases);
+  impl_->change<Answers>(
+      std::move(done),
+      [leases = std::move(leases), options](Core& core) {
+        return each(leases, [&](const Lease& lease) { return core.nack(lease, options); });
+      },
+      bytes);
 }
 
 void Engine::extend(std::vector<Lease> leases, std::optional<Milliseconds> lease,
                     Completion<Answers> done) {
-  impl_->change<Answers>(std::move(done), [leases = std::move(leases), lease](Core& core) {
-    return each(leases, [&](const Lease& held) { return core.extend(held, lease); });
-  });
+  const auto bytes = bytes_of(leases);
+  impl_->change<Answers>(
+      std::move(done),
+      [leases = std::move(leases), lease](Core& core) {
+        return each(leases, [&](const Lease& held) { return core.extend(held, lease); });
+      },
+      bytes);
 }
 
 void Engine::list(std::string channel, std::uint64_t offset, std::size_t limit,

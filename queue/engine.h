@@ -25,11 +25,14 @@ struct EngineOptions {
   std::uint64_t channel_messages_max = 0;         ///< the high-level mark of channels that set none
   std::uint64_t channel_body_bytes_max = 0;
   std::uint64_t body_bytes_total_max = 0;  ///< over all channels
+  /// What a store in memory may need, keys, records and copies included; others know their disk.
+  std::uint64_t memory_bytes_max = 0;
   std::size_t channels_max = 100'000;
   std::size_t subscriptions_max = 100'000;
   std::size_t waiters_max = 100'000;  ///< take() calls that wait, over all channels
   std::size_t operations_queued_max = 65'536;
-  std::size_t operation_bytes_queued_max = 64 * 1024 * 1024;  ///< bodies inside of those
+  /// Of the bodies, ids and leases inside of those.
+  std::size_t operation_bytes_queued_max = 64 * 1024 * 1024;
   /// Leases are written before a message is handed out, but by default only the next sync makes
   /// them safe against a loss of power; without them a message is delivered again, which is what
   /// at-least-once allows. Puts and acknowledgements always wait for their sync.
@@ -162,7 +165,9 @@ class Engine {
   void subscribe(Subscription subscription, Completion<void> done);
   /// True if there was one.
   void unsubscribe(std::string topic, std::string channel, Completion<bool> done);
+  /// The copies together have kPublicationBytesMax at most, since they are stored at once.
   void publish(std::string topic, Publication publication, Completion<Published> done);
+  static constexpr std::size_t kPublicationBytesMax = 256 * 1024 * 1024;
   /// Sorted: names and patterns that are subscribed to.
   void topics(Completion<std::vector<std::string>> done);
   /// Of one channel, or of one topic, or (both empty) all, by topic, then channel.

@@ -98,7 +98,10 @@ bool EngineThread::try_group(Operations& group) {
       // Its lease may have ended meanwhile; then the message is back already.
       static_cast<void>(core_.nack(lease, {.undelivered = true}));
     }
-    for (const auto& operation : group) operation->decide(core_);
+    for (const auto& operation : group) {
+      operation->decide(core_);
+      core_.relieve();
+    }
     if (group.empty() || ++groups_since_tidy_ >= kTidyAfterGroups) {
       groups_since_tidy_ = 0;
       more_to_tidy_ = core_.tidy();
@@ -181,7 +184,7 @@ void EngineThread::watch_room() {
     return;
   }
   Error error{.code = Errc::disk_full,
-              .detail = "the disk of the message store is full; messages can be taken and deleted"};
+              .detail = "the message store has no space; messages can be taken and deleted"};
   set_mode(Mode::disk_full, error.detail);
   core_.refuse_additions(std::move(error));
 }

@@ -36,7 +36,7 @@ class Operation {
 
  private:
   const bool changes_;
-  const std::size_t bytes_;  // of bodies
+  const std::size_t bytes_;  // of bodies, ids and leases
 };
 
 /// What other threads hand to the engine's thread.

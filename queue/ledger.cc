@@ -7,6 +7,8 @@
 namespace rp::queue {
 namespace {
 
+constexpr std::size_t kBatchBytesMax = 16 * 1'024 * 1'024;
+
 /// Keys hold bytes of every kind.
 std::string hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -44,6 +46,10 @@ void Ledger::settle() {
   if (batch_.empty() && !change_wanted_) return;
   write(false);
   unsynced_ = true;
+}
+
+void Ledger::relieve() {
+  if (batch_.bytes() >= kBatchBytesMax) settle();
 }
 
 void Ledger::commit() {

@@ -46,6 +46,9 @@ class Ledger {
 
   /// Gives the batch to the store, without a sync. Only between operations that must be atomic.
   void settle();
+  /// The same if the batch has grown large, so that a group of many large changes needs no more
+  /// memory than one of few.
+  void relieve();
   /// The end of a group.
   void commit();
   /// Drops what has not been given to the store.

@@ -10,7 +10,6 @@
 namespace rp::queue {
 namespace {
 
-constexpr std::size_t kReadyRefill = 128;  // half of what a channel holds
 constexpr std::size_t kReadyRefillBytes = 128 * 1'024;
 constexpr std::size_t kDueRefill = 4'096;
 constexpr std::size_t kDueRefillBytes = 1'024 * 1'024;
@@ -83,7 +82,7 @@ void MessageTable::refill(Channel& channel) {
   const auto range = keys::of_channel(keys::Table::ready, channel.number);
   const auto& border = window.border();
   const auto first = border ? keys::after(keys::ready(channel.number, *border)) : range.first;
-  auto scanned = ledger_.scan(first, range.last, kReadyRefill, kReadyRefillBytes);
+  auto scanned = ledger_.scan(first, range.last, ready_held_max() / 2, kReadyRefillBytes);
   Window<keys::Place>::Map entries;
   std::optional<keys::Place> last;
   for (auto& [key, value] : scanned.entries) {
@@ -94,6 +93,11 @@ void MessageTable::refill(Channel& channel) {
   }
   const bool complete = scanned.complete || entries.empty();
   window.refill(std::move(entries), last, complete);
+}
+
+std::size_t MessageTable::ready_held_max() const {
+  const auto channels = std::max<std::size_t>(channels_.size(), 1);
+  return std::clamp(kReadyHeldByAll / channels, kReadyHeldMin, kReadyHeldMax);
 }
 
 MessageTable::TimeWindow& MessageTable::window_of(keys::Table table) {

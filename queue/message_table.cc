@@ -56,7 +56,7 @@ void MessageTable::list(Channel& channel, MessageId id, const Record& record) {
     const auto key = keys::ready(channel.number, place);
     auto value = encode(key, record);
     batch.put(key, value);
-    channel.ready.add(place, std::move(value), kReadyHeldMax);
+    channel.ready.add(place, std::move(value), ready_held_max());
   } else {
     const auto key = keys::hidden(channel.number, id);
     batch.put(key, encode(key, record));

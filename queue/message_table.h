@@ -100,8 +100,12 @@ class MessageTable {
   const TimeWindow& window_of(keys::Table table) const;
   void refill(keys::Table table);
 
-  // 256 messages of 1 KiB: what a channel holds of its front.
+  // 256 messages of 1 KiB: what a channel holds of its front. Where there are many channels each
+  // holds less, so that all together stay at a few times kReadyHeldByAll.
   static constexpr std::size_t kReadyHeldMax = 256;
+  static constexpr std::size_t kReadyHeldMin = 4;
+  static constexpr std::size_t kReadyHeldByAll = 32'768;
+  std::size_t ready_held_max() const;
   // Some 4 MB for each index by time.
   static constexpr std::size_t kDueHeldMax = 32'768;
 

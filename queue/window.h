@@ -34,7 +34,7 @@ class Window {
     if (!complete_ && (!border_ || *border_ < key)) return;
     held_.insert_or_assign(key, std::move(value));
     if (held_.size() <= size_max) return;
-    held_.erase(std::prev(held_.end()));
+    while (held_.size() > size_max) held_.erase(std::prev(held_.end()));
     complete_ = false;
     border_ = held_.empty() ? std::nullopt : std::optional(held_.rbegin()->first);
     // Without a border nothing counts as held, so that a later refill begins at the front.

@@ -48,7 +48,7 @@ Refused refused(const queue::Error& error) {
     case Errc::full:
       return {507, full_text(error)};
     case Errc::disk_full:
-      return {507, "The disk is full; nothing can be added until space is freed."};
+      return {507, "The message store is full; nothing can be added until space is freed."};
     case Errc::unknown_message:
       return {404, "Message not found."};
     case Errc::unknown_channel:

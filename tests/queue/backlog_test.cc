@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "queue/keys.h"
+#include "queue/message_table.h"
 #include "tests/queue/test_engine.h"
 
 namespace rp::queue {
@@ -116,6 +117,32 @@ TEST(RefillTest, NeverReadsWhatWasTakenAgain) {
   }
   EXPECT_EQ(taken, 3'000u);
   EXPECT_GT(scans, 3'000u / 256);
+}
+
+// Many channels hold less of their fronts each.
+TEST(ReadyWindowTest, StaysBoundedOverAllChannels) {
+  MemoryStore store;
+  ChannelTable channels;
+  Ledger ledger(store, [](Batch&) {});
+  MessageTable messages(ledger, channels);
+  std::size_t held = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    auto& channel = channels.make(std::to_string(i));
+    for (int k = 0; k < 64; ++k) {
+      messages.add(channel, messages.next_id(), {.body_bytes = 1, .body = "x"}, "x");
+    }
+    ledger.settle();
+    held += channel.ready.held().size();
+  }
+  EXPECT_LT(held, 100'000u);
+  auto& last = *channels.find("1999");
+  for (MessageId id = 1'999 * 64 + 1; id <= 2'000 * 64; ++id) {
+    const auto first = messages.first_ready(last);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->card.id, id);
+    messages.erase(first->card);
+  }
+  EXPECT_FALSE(messages.first_ready(last));
 }
 
 // A lease that ends while a listing is made moves its message from behind to the front, which the

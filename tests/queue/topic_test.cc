@@ -66,6 +66,16 @@ TEST_P(TopicTest, ReplacesParametersAndGivesOneCopyWhenSubscribedAgain) {
   EXPECT_EQ(engine_.topics(), (std::vector<std::string>{"*", "t"}));
 }
 
+TEST_P(TopicTest, RefusesMoreCopiesThanMemoryIsToHoldAtOnce) {
+  for (int i = 0; i < 17; ++i) {
+    ASSERT_TRUE(engine_.subscribe({.topic = "t", .channel = std::to_string(i)}));
+  }
+  const auto published = engine_.publish("t", {.body = std::string(16 * 1'024 * 1'024, 'x')});
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code, Errc::bad_argument);
+  EXPECT_EQ(engine_.stats().all.messages(), 0u);
+}
+
 TEST_P(TopicTest, ListsAndEndsSubscriptions) {
   ASSERT_TRUE(engine_.subscribe({.topic = "t", .channel = "a"}));
   EXPECT_EQ(engine_.channels(), std::vector<std::string>{"a"});
