@@ -122,6 +122,8 @@ class Core {
   Status check(const NewMessage& message) const;
   Result<std::int64_t> delay_of(Milliseconds delay, const std::optional<WallTime>& at) const;
   Result<Channel*> room_in(const std::string& name, std::uint64_t messages, std::uint64_t bytes);
+  std::optional<Error> over_limit(const Channel& channel, std::uint64_t messages,
+                                  std::uint64_t bytes) const;
   Result<Channel*> make_channel(const std::string& name);
   MessageId store(Channel& channel, const NewMessage& message, std::string_view topic,
                   std::int64_t delay_ms);

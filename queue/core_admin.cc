@@ -160,6 +160,7 @@ Result<std::uint64_t> Core::redrive(const std::string& name, std::size_t count_m
     return bad_argument("the number of messages to redrive is " + std::to_string(count_max) +
                         "; accepted is 1 to " + std::to_string(kBatchMax));
   }
+  if (no_additions_) return *no_additions_;
   std::uint64_t count = 0;
   auto* channel = channels_.find(name);
   if (!channel || channel->number == 0) return count;

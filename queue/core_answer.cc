@@ -131,7 +131,9 @@ void Core::bury(const Card& card, Record record, DeathReason reason) {
   const auto& name = card.channel->settings.dead_channel;
   Channel* grave = nullptr;
   if (!name.empty() && name != card.channel->name) {
-    if (const auto made = make_channel(name)) grave = *made;
+    // The bound of channels is no reason to lose a message.
+    const auto made = make_channel(name);
+    grave = made ? *made : &channels_.make(name);
   }
   if (!grave) {
     ++counters_.dropped;

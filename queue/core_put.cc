@@ -98,24 +98,30 @@ Result<Channel*> Core::make_channel(const std::string& name) {
   return &channel;
 }
 
-Result<Channel*> Core::room_in(const std::string& name, std::uint64_t messages,
-                               std::uint64_t bytes) {
-  if (no_additions_) return *no_additions_;
-  const auto made = make_channel(name);
-  if (!made) return made.error();
-  auto& channel = **made;
+std::optional<Error> Core::over_limit(const Channel& channel, std::uint64_t messages,
+                                      std::uint64_t bytes) const {
   const auto& settings = channel.settings;
   const auto messages_max =
       settings.messages_max != 0 ? settings.messages_max : options_.channel_messages_max;
   const auto bytes_max =
       settings.body_bytes_max != 0 ? settings.body_bytes_max : options_.channel_body_bytes_max;
   const auto& counts = channel.counts;
-  std::optional<Error> refused;
   if (passes(counts.messages(), messages, messages_max)) {
-    refused = full(channel, counts.messages(), messages_max, false);
-  } else if (passes(counts.body_bytes, bytes, bytes_max)) {
-    refused = full(channel, counts.body_bytes, bytes_max, true);
-  } else if (passes(messages_.total().body_bytes, bytes, options_.body_bytes_total_max)) {
+    return full(channel, counts.messages(), messages_max, false);
+  }
+  if (passes(counts.body_bytes, bytes, bytes_max)) {
+    return full(channel, counts.body_bytes, bytes_max, true);
+  }
+  return std::nullopt;
+}
+
+Result<Channel*> Core::room_in(const std::string& name, std::uint64_t messages,
+                               std::uint64_t bytes) {
+  if (no_additions_) return *no_additions_;
+  const auto made = make_channel(name);
+  if (!made) return made.error();
+  auto refused = over_limit(**made, messages, bytes);
+  if (!refused && passes(messages_.total().body_bytes, bytes, options_.body_bytes_total_max)) {
     const auto present = messages_.total().body_bytes;
     refused = Error{.code = Errc::full,
                     .detail = "all channels together hold " + std::to_string(present) +
@@ -126,7 +132,7 @@ Result<Channel*> Core::room_in(const std::string& name, std::uint64_t messages,
                     .of_bytes = true,
                     .of_all = true};
   }
-  if (!refused) return &channel;
+  if (!refused) return *made;
   counters_.refused += messages;
   return *refused;
 }
@@ -159,9 +165,10 @@ Result<std::vector<Core::PutDone>> Core::put(const std::string& name,
     ++count;
     bytes += message.body.size();
   }
-  const auto room = room_in(name, count, bytes);
+  // A repeated message is known, however full the channel or the disk is meanwhile.
+  const auto room = count == 0 ? Result<Channel*>(nullptr) : room_in(name, count, bytes);
   if (!room) return room.error();
-  auto& channel = **room;
+  auto* channel = *room;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (same_as[i] != i) done[i] = {done[same_as[i]].id, true};
     if (done[i].duplicate) {
@@ -169,13 +176,13 @@ Result<std::vector<Core::PutDone>> Core::put(const std::string& name,
       continue;
     }
     const auto& message = messages[i];
-    done[i].id = store(channel, message, {}, *delay_of(message.delay, message.at));
+    done[i].id = store(*channel, message, {}, *delay_of(message.delay, message.at));
     if (message.dedup_id.empty()) continue;
     messages_.remember_dedup(name, message.dedup_id, done[i].id,
-                             now_ms_ + channel.settings.dedup_window.count());
+                             now_ms_ + channel->settings.dedup_window.count());
   }
   ledger_.want_sync();
-  serve(channel);
+  if (channel) serve(*channel);
   return done;
 }
 

@@ -91,9 +91,14 @@ TEST_P(ChannelTest, StoresAMessageOfOneDedupIdOnceInItsWindow) {
   EXPECT_EQ((*done)[1].id, 1u);
   EXPECT_EQ((*done)[2].id, 3u);
   EXPECT_TRUE((*done)[2].duplicate);
+  put();
+  // What is known already takes no room.
+  EXPECT_TRUE(engine_.set_settings("jobs", {.messages_max = 1, .dedup_window = 10s}));
+  EXPECT_EQ(put({.dedup_id = "b"}), 3u);
+  EXPECT_TRUE(engine_.set_settings("jobs", {.dedup_window = 10s}));
   engine_.advance(10s);
-  EXPECT_EQ(put({.dedup_id = "a"}), 4u);
-  EXPECT_EQ(put({.dedup_id = "a"}), 4u);
+  EXPECT_EQ(put({.dedup_id = "a"}), 5u);
+  EXPECT_EQ(put({.dedup_id = "a"}), 5u);
 }
 
 TEST_P(ChannelTest, ListsWithoutTaking) {
