@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -33,11 +34,24 @@ Error unusable(const std::string& path, const std::string& what, int code) {
       .detail = "the data directory " + path + " cannot be used: " + what + ": " + reason(code)};
 }
 
+Status sync_directory(const std::string& path, const std::string& what) {
+  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = directory >= 0 && fsync(directory) == 0;
+  const int code = errno;
+  if (directory >= 0) ::close(directory);
+  if (!synced) return unusable(path, what, code);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return unusable(path, "making it", errno);
+  const bool made = mkdir(path.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return unusable(path, "making it", errno);
+  if (made) {
+    // A message is not durable in a directory whose name is not.
+    const auto parent = std::filesystem::absolute(path).parent_path().string();
+    if (auto status = sync_directory(parent, "syncing it"); !status) return status.error();
   }
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return unusable(path, "looking at it", errno);
@@ -78,6 +92,8 @@ std::uint64_t DataDirectory::free_bytes() const {
   if (statvfs(path_.c_str(), &status) != 0) return in_hand_bytes_ * 2;
   return status.f_bavail * status.f_frsize;
 }
+
+Status DataDirectory::sync() const { return sync_directory(path_, "syncing it"); }
 
 bool DataDirectory::has_room() {
   const auto free = free_bytes();

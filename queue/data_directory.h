@@ -26,6 +26,8 @@ class DataDirectory {
   /// than that, so that it does not change with every message.
   bool has_room();
   void give_up_reserve();
+  /// Makes the names in it survive a loss of power.
+  Status sync() const;
 
  private:
   DataDirectory(std::string path, int lock);

@@ -1,6 +1,7 @@
 #include "queue/space_maker.h"
 
 #include <chrono>
+#include <system_error>
 
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
@@ -25,7 +26,7 @@ void SpaceMaker::start(rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyH
   if (thread_.joinable()) thread_.join();
   busy_ = true;
   stopping_ = false;
-  thread_ = std::thread([this, &db, families] {
+  const auto merge = [this, &db, families] {
     rocksdb::CompactRangeOptions options;
     options.canceled = &stopping_;
     options.exclusive_manual_compaction = false;
@@ -39,7 +40,15 @@ void SpaceMaker::start(rocksdb::DB& db, const std::vector<rocksdb::ColumnFamilyH
     }
     ended_ms_ = now_ms();
     busy_ = false;
-  });
+  };
+  try {
+    thread_ = std::thread(merge);
+  } catch (const std::system_error& failed) {
+    // No thread is to be had now. Space can be made later, too.
+    ended_ms_ = now_ms();
+    busy_ = false;
+    log(LogLevel::warning, "queue", "no disk space could be made", {{"reason", failed.what()}});
+  }
 }
 
 void SpaceMaker::stop() {
