@@ -90,7 +90,7 @@ bool ChannelTable::load(Store& store, std::string& what) {
   for (bool complete = false; !complete;) {
     const auto scanned = store.scan(range.first, range.last, kLoadedAtOnce, kLoadedBytesAtOnce);
     complete = scanned.complete;
-    if (scanned.damaged != 0) return what = "the list of channels", false;
+    if (scanned.damaged + scanned.unreadable != 0) return what = "the list of channels", false;
     for (const auto& [key, value] : scanned.entries) {
       const auto record = decode_channel(key, value);
       what = "channel '" + std::string(keys::name_of_channel(key)) + "'";

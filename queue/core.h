@@ -108,7 +108,10 @@ class Core {
  private:
   // core_time.cc
   void read_clock();
+  void look_again();
   void pass_time();
+  void decide_due(keys::Table table, keys::Due due);
+  void serve_lines();
   void release(keys::Due due);
   void expire(keys::Due due);
   void end_waits();
@@ -131,6 +134,7 @@ class Core {
   // core_take.cc
   Result<std::vector<Delivery>> lease_some(Channel& channel, const TakeOptions& options);
   std::optional<Delivery> lease_first(Channel& channel, const TakeOptions& options);
+  std::optional<Delivery> lease_readable(Channel& channel, const TakeOptions& options);
   void serve(Channel& channel);
   void wait(const std::shared_ptr<Waiting>& waiting, bool in_front);
   void stop_waiting(const std::shared_ptr<Waiting>& waiting);
@@ -144,13 +148,14 @@ class Core {
   void hide(const Card& card, Record record, MessageState state, std::int64_t until_ms);
   void bury(const Card& card, Record record, DeathReason reason);
   void end_delivery(const Card& card, Record record);
-  bool revive(const Card& card, Record record);
+  bool revive(const Channel& grave, MessageId id);
   bool move_over(const Card& card, Channel& target, const Record& record);
 
   // core_admin.cc
   bool is_listed(const Channel& channel) const;
   std::size_t list_some(Channel& channel, std::size_t limit, std::size_t bytes_max,
                         ListSlice& slice);
+  std::optional<std::string> body_to_show(const Card& card, const Record& record);
   std::optional<Listed> listed(Channel& channel, const Entry& entry, bool with_body);
 
   Store& store_;
@@ -172,6 +177,9 @@ class Core {
   std::int64_t wall_ahead_ms_ = 0;  // of the wall clock, before ours
   std::int64_t time_stored_ms_ = 0;
   std::int64_t tidied_ms_ = 0;
+  std::uint64_t unreadable_before_ = 0;  // when the windows were last read anew
+  std::int64_t looked_again_ms_ = 0;
+  bool rewound_ = false;  // since the last commit
 
   std::set<std::pair<std::int64_t, std::shared_ptr<Waiting>>> deadlines_;
   std::vector<Served> served_;

@@ -83,11 +83,19 @@ std::optional<Listed> Core::listed(Channel& channel, const Entry& entry, bool wi
   card.id = *id;
   card.channel = &channel;
   card.state = record->state;
-  auto body = messages_.peek_body(card, *record);
+  auto body = body_to_show(card, *record);
   if (!body) return std::nullopt;
   const bool ready = record->state == MessageState::ready;
   const auto left = ready ? 0 : std::max<std::int64_t>(record->shown_at_ms - now_ms_, 0);
   return Listed{message_of(card, *record, std::move(*body)), record->state, Milliseconds(left)};
+}
+
+std::optional<std::string> Core::body_to_show(const Card& card, const Record& record) {
+  try {
+    return messages_.peek_body(card, record);
+  } catch (const Unreadable&) {
+    return std::nullopt;
+  }
 }
 
 Result<std::uint64_t> Core::purge(const std::string& name) {
@@ -173,10 +181,8 @@ Result<std::uint64_t> Core::redrive(const std::string& name, std::size_t count_m
       range.first = keys::after(key);
       ++looked;
       const auto id = keys::id_at_end(key);
-      const auto card = id ? messages_.find(*id) : std::nullopt;
-      const bool here = card && card->channel == channel && card->state == MessageState::ready;
-      auto record = here ? messages_.read(*card) : std::nullopt;
-      if (record && revive(*card, std::move(*record)) && ++count == count_max) break;
+      if (id && revive(*channel, *id) && ++count == count_max) break;
+      ledger_.relieve();
     }
   }
   if (count != 0) ledger_.want_sync();

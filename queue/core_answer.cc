@@ -152,16 +152,22 @@ void Core::bury(const Card& card, Record record, DeathReason reason) {
   if (move_over(card, *grave, record)) ++counters_.dead_lettered;
 }
 
-bool Core::revive(const Card& card, Record record) {
-  if (record.deaths.empty()) return false;
-  const auto death = record.deaths.back();
-  const auto room = room_in(death.channel, 1, record.body_bytes);
-  if (!room) return false;
-  record.deliveries_max = death.deliveries_max;
-  record.retention_ms = death.retention.count();
-  if (!move_over(card, **room, record)) return false;
+bool Core::revive(const Channel& grave, MessageId id) try {
+  const auto card = messages_.find(id);
+  const bool here = card && card->channel == &grave && card->state == MessageState::ready;
+  auto record = here ? messages_.read(*card) : std::nullopt;
+  if (!record || record->deaths.empty()) return false;
+  const auto death = record->deaths.back();
+  if (death.channel == grave.name) return false;  // an earlier redrive has brought it home
+  const auto home = make_channel(death.channel);
+  if (!home || over_limit(**home, 1, record->body_bytes)) return false;
+  record->deliveries_max = death.deliveries_max;
+  record->retention_ms = death.retention.count();
+  if (!move_over(*card, **home, *record)) return false;
   ++counters_.redriven;
   return true;
+} catch (const Unreadable&) {
+  return false;
 }
 
 bool Core::move_over(const Card& card, Channel& target, const Record& record) {

@@ -102,6 +102,16 @@ Result<std::vector<Delivery>> Core::lease_some(Channel& channel, const TakeOptio
 }
 
 std::optional<Delivery> Core::lease_first(Channel& channel, const TakeOptions& options) {
+  for (;;) {
+    try {
+      return lease_readable(channel, options);
+    } catch (const Unreadable&) {
+      messages_.pass_over_first(channel);
+    }
+  }
+}
+
+std::optional<Delivery> Core::lease_readable(Channel& channel, const TakeOptions& options) {
   while (auto ready = messages_.first_ready(channel)) {
     auto& [card, record] = *ready;
     if (record.expires_at_ms != 0 && record.expires_at_ms <= now_ms_) {

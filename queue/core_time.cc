@@ -13,6 +13,8 @@ constexpr int kDuePerGroup = 1'000;
 constexpr std::int64_t kTimeStoredEvery = 1'000;
 constexpr std::int64_t kTidyEvery = 5'000;
 constexpr std::size_t kSweptAtOnce = 1'000;
+// What could not be read is tried again, for whatever was in the way may be gone.
+constexpr std::int64_t kUnreadableAgain = 10'000;
 // The wall clock may be set, so what is looked up by it is looked up again now and then.
 constexpr Milliseconds kLookAgain{1'000};
 // A channel without messages is forgotten this long after its last use.
@@ -130,7 +132,9 @@ Status Core::write_header() {
 void Core::begin() {
   counters_before_ = counters_;
   read_clock();
+  look_again();
   pass_time();
+  if (rewound_) serve_lines();
 }
 
 void Core::begin_asking() {
@@ -139,12 +143,27 @@ void Core::begin_asking() {
   end_waits();
 }
 
+void Core::look_again() {
+  if (now_ms_ - looked_again_ms_ < kUnreadableAgain) return;
+  looked_again_ms_ = now_ms_;
+  const auto unreadable = ledger_.unreadable();
+  if (std::exchange(unreadable_before_, unreadable) != unreadable) messages_.look_again();
+}
+
+void Core::serve_lines() {
+  // Of the group that was undone, parts may be in the store: also messages that waiters have been
+  // served with, and wait for again.
+  for (const auto& [name, channel] : channels_.by_name()) serve(*channel);
+}
+
 void Core::commit() {
   ledger_.commit();
+  rewound_ = false;
   for (const auto& waiting : std::exchange(new_waiters_, {})) waiting->is_new = false;
 }
 
 Status Core::rewind() {
+  rewound_ = true;
   counters_ = counters_before_;
   ledger_.forget();
   for (const auto& waiting : std::exchange(new_waiters_, {})) leave(waiting);
@@ -181,17 +200,28 @@ void Core::pass_time() {
     const auto shown = messages_.first_due(keys::Table::hidden_until, now_ms_);
     if (!expired && !shown) break;
     if (expired && (!shown || expired->time_ms <= shown->time_ms)) {
-      expire(*expired);
+      decide_due(keys::Table::expiry, *expired);
     } else {
-      release(*shown);
+      decide_due(keys::Table::hidden_until, *shown);
     }
   }
   for (; left > 0; --left) {
     const auto due = messages_.first_due(keys::Table::dedup_expiry, now_ms_);
     if (!due) break;
-    messages_.forget_dedup(*due);
+    decide_due(keys::Table::dedup_expiry, *due);
   }
   end_waits();
+}
+
+void Core::decide_due(keys::Table table, keys::Due due) {
+  ledger_.relieve();
+  try {
+    if (table == keys::Table::expiry) return expire(due);
+    if (table == keys::Table::hidden_until) return release(due);
+    messages_.forget_dedup(due);
+  } catch (const Unreadable&) {
+    messages_.pass_over(table, due);
+  }
 }
 
 void Core::expire(keys::Due due) {

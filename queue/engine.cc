@@ -22,7 +22,13 @@ class Decided final : public Operation {
   Decided(bool changes, std::size_t bytes, Decide decide, Completion<T> done)
       : Operation(changes, bytes), decide_(std::move(decide)), done_(std::move(done)) {}
 
-  void decide(Core& core) override { result_.emplace(decide_(core)); }
+  void decide(Core& core) override {
+    try {
+      result_.emplace(decide_(core));
+    } catch (const Unreadable& unreadable) {
+      result_.emplace(unreadable.error);
+    }
+  }
   void report() override { done_(std::move(*result_)); }
   void fail(const Error& error) override { done_(error); }
 
@@ -55,7 +61,13 @@ Result<Engine::Answers> each(const std::vector<Item>& items, Answer answer) {
   if (items.empty() || items.size() > kBatchMax) return of_batch(items.size());
   Engine::Answers answers;
   answers.reserve(items.size());
-  for (const auto& item : items) answers.push_back(answer(item));
+  for (const auto& item : items) {
+    try {
+      answers.push_back(answer(item));
+    } catch (const Unreadable& unreadable) {
+      answers.emplace_back(unreadable.error);
+    }
+  }
   return answers;
 }
 

@@ -57,10 +57,7 @@ EngineHealth EngineThread::health() const {
 
 void EngineThread::run() {
   for (;;) {
-    const bool busy = more_to_tidy_ || !given_back_.empty();
-    // Without a store that can be written, what is due stays due: looking again is for recovery.
-    const auto pause = stuck_ || read_only_ ? kRecoverEvery : core_.until_next();
-    auto taken = inbox_->take(busy ? Milliseconds(0) : pause);
+    auto taken = inbox_->take(pause());
     end_cancelled(taken.cancelled);
     if (taken.closing) {
       Operations none;
@@ -69,6 +66,13 @@ void EngineThread::run() {
     }
     run_group(taken.operations);
   }
+}
+
+Milliseconds EngineThread::pause() const {
+  // Without a store that can be written, what is to be done stays so: looking again is for
+  // recovery, and for waiters whose time is up.
+  if (stuck_ || read_only_) return kRecoverEvery;
+  return more_to_tidy_ || !given_back_.empty() ? Milliseconds(0) : core_.until_next();
 }
 
 void EngineThread::end_cancelled(const std::vector<std::shared_ptr<Waiting>>& cancelled) {
@@ -81,17 +85,18 @@ void EngineThread::end_cancelled(const std::vector<std::shared_ptr<Waiting>>& ca
 void EngineThread::run_group(Operations& group) {
   if (stuck_ && std::chrono::steady_clock::now() - recovery_tried_at_ >= kRecoverEvery) {
     recover();
+    if (!stuck_) reload();
   }
   watch_room();
   // The second attempt refuses what the first one failed for.
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (read_only_ || stuck_) break;
-    if (try_group(group)) return report(group);
+    if (try_group(group, attempt != 0)) return report(group);
   }
   ask_only(group);
 }
 
-bool EngineThread::try_group(Operations& group) {
+bool EngineThread::try_group(Operations& group, bool again) {
   try {
     core_.begin();
     for (const auto& lease : given_back_) {
@@ -110,49 +115,55 @@ bool EngineThread::try_group(Operations& group) {
     given_back_.clear();
     return true;
   } catch (const StoreFailed& failed) {
-    recover_from(failed.error);
+    recover_from(failed.error, again);
     return false;
   }
 }
 
-void EngineThread::recover_from(const Error& error) {
+void EngineThread::recover_from(const Error& error, bool again) {
+  why_not_ = error;
   if (error.code == Errc::disk_full) {
     set_mode(Mode::disk_full, error.detail);
-    stuck_ = error;
-    recover();
+    stuck_ = true;
+    recovery_tried_at_ = std::chrono::steady_clock::now();
+    // What fails a second time at once would fail a third time.
+    if (!again) recover();
   } else {
-    read_only_ = Error{.code = Errc::read_only, .detail = error.detail};
-    set_mode(Mode::read_only, error.detail);
+    end_writing(error);
   }
-  if (const auto status = core_.rewind(); !status && !read_only_) {
-    read_only_ = Error{.code = Errc::read_only, .detail = status.error().detail};
-    set_mode(Mode::read_only, status.error().detail);
-  }
+  // Also when it was not: the group is undone.
+  reload();
   watch_room();
 }
 
 void EngineThread::recover() {
-  const bool works = store_->recover().has_value();
   recovery_tried_at_ = std::chrono::steady_clock::now();
-  if (works) stuck_.reset();
+  const auto status = store_->recover();
+  stuck_ = !status && status.error().code == Errc::disk_full;
+  if (!status && !stuck_) end_writing(status.error());
+}
+
+void EngineThread::reload() {
+  const auto status = core_.rewind();
+  loaded_ = status.has_value();
+  // A store that is not open has nothing to read; recovery goes on trying.
+  if (!loaded_ && !stuck_ && !read_only_) end_writing(status.error());
+}
+
+void EngineThread::end_writing(const Error& error) {
+  read_only_ = true;
+  why_not_ = Error{.code = Errc::read_only, .detail = error.detail};
+  set_mode(Mode::read_only, error.detail);
 }
 
 void EngineThread::ask_only(Operations& group) {
-  const auto error = read_only_ ? *read_only_ : *stuck_;
+  const auto error = why_not_;
   core_.begin_asking();
-  try {
-    for (const auto& operation : group) {
-      if (!operation->changes()) operation->decide(core_);
-    }
-  } catch (const StoreFailed&) {
-    // A question came upon damage and tried to put it away. It is asked in vain.
-    for (const auto& operation : group) operation->fail(error);
-    group.clear();
-  }
   for (const auto& operation : group) {
-    if (operation->changes()) {
+    if (operation->changes() || !loaded_) {
       operation->fail(error);
     } else {
+      operation->decide(core_);
       operation->report();
     }
   }

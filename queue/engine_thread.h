@@ -32,12 +32,15 @@ class EngineThread {
   using Operations = std::vector<std::unique_ptr<Operation>>;
 
   void run();
+  Milliseconds pause() const;
   void end_cancelled(const std::vector<std::shared_ptr<Waiting>>& cancelled);
   void run_group(Operations& group);
-  bool try_group(Operations& group);
+  bool try_group(Operations& group, bool again);
   void ask_only(Operations& group);
-  void recover_from(const Error& error);
+  void recover_from(const Error& error, bool again);
   void recover();
+  void reload();
+  void end_writing(const Error& error);
   void report(Operations& group);
   void end_all(Operations& left, const Error& error);
   void watch_room();
@@ -49,8 +52,10 @@ class EngineThread {
   std::vector<Lease> given_back_;  // deliveries whose waiter had left
   bool more_to_tidy_ = false;
   unsigned groups_since_tidy_ = 0;
-  std::optional<Error> read_only_;
-  std::optional<Error> stuck_;  // the disk is full and the store not writable until recover()
+  bool read_only_ = false;
+  bool stuck_ = false;  // the disk is full, and nothing is written until recover()
+  bool loaded_ = true;  // the core is what the store is
+  Error why_not_{};     // the last group that failed was not written
   std::chrono::steady_clock::time_point recovery_tried_at_{};
 
   mutable std::mutex mutex_;

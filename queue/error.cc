@@ -28,6 +28,8 @@ std::string_view name(Errc code) noexcept {
       return "read_only";
     case Errc::damaged:
       return "damaged";
+    case Errc::unreadable:
+      return "unreadable";
     case Errc::unsupported:
       return "unsupported";
     case Errc::in_use:

@@ -20,6 +20,7 @@ enum class Errc : std::uint8_t {
   disk_full,        ///< nothing can be added until space is freed; reads and deletes go on
   read_only,        ///< a write or sync failed; nothing can be changed until a restart
   damaged,          ///< the stored bytes do not fit their checksum
+  unreadable,       ///< the stored bytes cannot be read now; they are left as they are
   unsupported,      ///< the data directory was written by a newer version
   in_use,           ///< another process has the data directory open
   unusable,         ///< the data directory cannot be opened or created

@@ -39,6 +39,7 @@ Scanned Ledger::scan(std::string_view first, std::string_view last, std::size_t 
   settle();
   auto scanned = store_.scan(first, last, entries_max, bytes_max);
   for (std::uint64_t i = 0; i < scanned.damaged; ++i) report_damage("a stretch of records", first);
+  for (std::uint64_t i = 0; i < scanned.unreadable; ++i) report_unreadable(first);
   return scanned;
 }
 
@@ -89,8 +90,18 @@ void Ledger::report_damage(std::string_view what, std::string_view key) {
 std::optional<std::string> Ledger::read(std::string_view key) {
   auto value = store_.get(key);
   if (value) return std::move(*value);
-  report_damage("a record", key);
-  return std::nullopt;
+  if (value.error().code == Errc::damaged) {
+    report_damage("a record", key);
+  } else {
+    report_unreadable(key);
+  }
+  throw Unreadable{value.error()};
+}
+
+void Ledger::report_unreadable(std::string_view key) {
+  ++unreadable_;
+  log(LogLevel::error, "queue", "stored bytes cannot be read now and are passed over",
+      {{"key", hex(key)}});
 }
 
 void Ledger::check(const Status& status) {

@@ -18,10 +18,17 @@ struct StoreFailed {
   Error error;
 };
 
+/// The store has a value and cannot read it. Thrown before the operation has changed anything; who
+/// catches it leaves the message where it is and goes on without it.
+struct Unreadable {
+  Error error;
+};
+
 /// The group of changes that is being made, in front of the store it will go to.
 ///
 /// Decisions add to the batch and go on; reads of what the batch has changed settle() it first, so
-/// that they see it. commit() makes everything durable. Every function may throw StoreFailed.
+/// that they see it. commit() makes everything durable. Every function may throw StoreFailed, and
+/// the two get() Unreadable.
 class Ledger {
  public:
   /// `complete` adds what follows from the other changes of a batch, just before it is written.
@@ -57,11 +64,14 @@ class Ledger {
   std::uint64_t commits() const { return commits_; }
   std::uint64_t syncs() const { return syncs_; }
   std::uint64_t damaged() const { return damaged_; }
+  /// Values and stretches that could not be read for another reason, which may pass.
+  std::uint64_t unreadable() const { return unreadable_; }
   /// A stored record did not fit its checksum.
   void report_damage(std::string_view what, std::string_view key);
 
  private:
   std::optional<std::string> read(std::string_view key);
+  void report_unreadable(std::string_view key);
   /// Gives the batch to the store.
   void write(bool sync);
   void check(const Status& status);
@@ -76,6 +86,7 @@ class Ledger {
   std::uint64_t commits_ = 0;
   std::uint64_t syncs_ = 0;
   std::uint64_t damaged_ = 0;
+  std::uint64_t unreadable_ = 0;
 };
 
 }  // namespace rp::queue

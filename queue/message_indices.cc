@@ -77,6 +77,17 @@ std::optional<MessageTable::Ready> MessageTable::first_ready(Channel& channel) {
   }
 }
 
+void MessageTable::pass_over_first(Channel& channel) {
+  channel.ready.erase(channel.ready.held().begin()->first);
+}
+
+void MessageTable::look_again() {
+  for (const auto& [name, channel] : channels_.by_name()) {
+    if (channel->number != 0) channel->ready = Window<keys::Place>::unknown();
+  }
+  hidden_ = expiry_ = dedup_ = TimeWindow::unknown();
+}
+
 void MessageTable::refill(Channel& channel) {
   auto& window = channel.ready;
   const auto range = keys::of_channel(keys::Table::ready, channel.number);
@@ -145,6 +156,7 @@ std::optional<keys::Due> MessageTable::first_due(keys::Table table, std::int64_t
 
 std::optional<std::int64_t> MessageTable::next_due(keys::Table table) const {
   const auto& window = window_of(table);
+  if (window.is_short()) return 0;  // nobody knows before it is refilled
   if (window.held().empty()) return std::nullopt;
   return window.held().begin()->first.time_ms;
 }

@@ -54,9 +54,15 @@ class MessageTable {
   };
   std::optional<Ready> first_ready(Channel& channel);
 
+  /// Without that one until look_again(), since it cannot be read. It stays in the store.
+  void pass_over_first(Channel& channel);
+  void pass_over(keys::Table table, keys::Due due) { window_of(table).erase(due); }
+  /// Reads the fronts of all orders anew, for what was passed over.
+  void look_again();
+
   /// The first entry of an index by time that is due; nothing if none is.
   std::optional<keys::Due> first_due(keys::Table table, std::int64_t now_ms);
-  /// When first_due() will have something; nothing if there is no entry in memory.
+  /// When first_due() will have something, or knows more; nothing if there is no entry.
   std::optional<std::int64_t> next_due(keys::Table table) const;
   /// Takes an entry out whose message is gone or has another time by now.
   void drop_due(keys::Table table, keys::Due due);

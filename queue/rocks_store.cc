@@ -1,9 +1,14 @@
 #include "queue/rocks_store.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -13,6 +18,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
+#include <unistd.h>
 
 #include "queue/damage.h"
 #include "queue/data_directory.h"
@@ -62,6 +68,38 @@ class TableOfKey final : public rocksdb::SliceTransform {
   }
 };
 
+/// A write that waits for a merge comes back as "incomplete" when the merge has found no space,
+/// with that as a text; nothing of it has been written then either.
+bool is_for_space(const rocksdb::Status& status) {
+  return status.IsNoSpace() ||
+         (status.IsIncomplete() && status.ToString().find("No space") != std::string::npos);
+}
+
+Error not_open() {
+  return {.code = Errc::disk_full,
+          .detail = "the message store has no room to be opened; it is tried again"};
+}
+
+/// Syncs the logs that a database will read when it is opened.
+rocksdb::Status sync_logs(const std::string& directory) {
+  std::error_code failed;
+  std::filesystem::directory_iterator at(directory, failed);
+  for (; !failed && at != std::filesystem::directory_iterator(); at.increment(failed)) {
+    const auto path = at->path();
+    if (path.extension() != ".log") continue;
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const bool synced = file >= 0 && fdatasync(file) == 0;
+    const int code = errno;
+    if (file >= 0) ::close(file);
+    if (!synced) {
+      return rocksdb::Status::IOError("syncing " + path.string(),
+                                      std::generic_category().message(code));
+    }
+  }
+  return failed ? rocksdb::Status::IOError("looking for logs", failed.message())
+                : rocksdb::Status::OK();
+}
+
 rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_bytes) {
   const auto write_buffer = disk_bytes == 0
                                 ? wanted.write_buffer_bytes
@@ -73,7 +111,6 @@ rocksdb::Options options_for(const RocksOptions& wanted, std::uint64_t disk_byte
   options.info_log = make_rocks_log();
   // After a loss of power the unsynced end of the log may have holes: all before the first is kept.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  options.avoid_flush_during_recovery = true;
   options.write_buffer_size = write_buffer;
   options.max_write_buffer_number = 3;
   options.db_write_buffer_size = 3 * write_buffer;  // of all families together
@@ -125,6 +162,10 @@ class RocksStore final : public Store {
   std::uint64_t bytes() override;
 
  private:
+  rocksdb::Status open_writable();
+  rocksdb::Status try_open();
+  std::vector<rocksdb::ColumnFamilyDescriptor> families() const;
+  std::string path() const { return directory_->path() + "/messages"; }
   Error broken(const rocksdb::Status& status) const;
   rocksdb::ColumnFamilyHandle* family(std::string_view key) const {
     return families_[family_of(key)];
@@ -135,34 +176,59 @@ class RocksStore final : public Store {
   const std::unique_ptr<rocksdb::Env> files_ = make_private_files();
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
+  bool writable_ = false;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // in the order of kFamilies, owned by db_
   SpaceMaker space_maker_;                              // ends before db_ does
 };
 
-Status RocksStore::open() {
-  rocksdb::DB* db = nullptr;
+std::vector<rocksdb::ColumnFamilyDescriptor> RocksStore::families() const {
   std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
   for (const auto* name : kFamilies) wanted.emplace_back(name, options_);
-  const auto path = directory_->path() + "/messages";
+  return wanted;
+}
+
+Status RocksStore::open() {
   // Made here, because RocksDB logs an error when it has to do it. What else fails, it tells.
-  mkdir(path.c_str(), 0700);
-  const auto status = rocksdb::DB::Open(options_, path, wanted, &families_, &db);
-  if (status.ok()) {
-    db_.reset(db);
-    return {};
+  if (mkdir(path().c_str(), 0700) == 0) {
+    if (auto status = directory_->sync(); !status) return status;
   }
+  const auto status = open_writable();
+  if (status.ok()) return {};
   const auto reason = status.ToString();
   if (status.IsCorruption()) {
     return Error{.code = Errc::damaged,
-                 .detail = "the message store in " + path + " is damaged: " + reason};
+                 .detail = "the message store in " + path() + " is damaged: " + reason};
   }
-  return Error{.code = status.IsNoSpace() ? Errc::disk_full : Errc::unusable,
-               .detail = "the message store in " + path + " cannot be opened: " + reason};
+  return Error{.code = is_for_space(status) ? Errc::disk_full : Errc::unusable,
+               .detail = "the message store in " + path() + " cannot be opened: " + reason};
+}
+
+rocksdb::Status RocksStore::open_writable() {
+  // The end of the log may be known to the system alone: a killed process had no time to sync it,
+  // and after a sync that failed nothing else proves it either. What is read from it is therefore
+  // written anew, synced, before anybody can build on it.
+  options_.avoid_flush_during_recovery = !directory_->has_room();
+  if (!options_.avoid_flush_during_recovery) {
+    const auto status = try_open();
+    if (!is_for_space(status)) return status;
+    options_.avoid_flush_during_recovery = true;
+  }
+  // A sync of the log is the next best, and needs no room.
+  const auto status = sync_logs(path());
+  return status.ok() ? try_open() : status;
+}
+
+rocksdb::Status RocksStore::try_open() {
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(options_, path(), families(), &families_, &db);
+  if (status.ok()) db_.reset(db);
+  writable_ = status.ok();
+  return status;
 }
 
 Error RocksStore::broken(const rocksdb::Status& status) const {
   const auto reason = status.ToString();
-  if (status.IsNoSpace()) {
+  if (is_for_space(status)) {
     return {.code = Errc::disk_full, .detail = "the disk of the message store is full: " + reason};
   }
   return {
@@ -171,7 +237,7 @@ Error RocksStore::broken(const rocksdb::Status& status) const {
 }
 
 Status RocksStore::write(const Batch& batch, bool sync) {
-  if (!db_) return Error{.code = Errc::disk_full, .detail = "the message store is not open"};
+  if (!writable_) return not_open();
   // 16 bytes for each change: its kind and two lengths.
   rocksdb::WriteBatch changes(batch.bytes() + 16 * batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -195,19 +261,20 @@ Status RocksStore::write(const Batch& batch, bool sync) {
 }
 
 Status RocksStore::sync() {
-  if (!db_) return Error{.code = Errc::disk_full, .detail = "the message store is not open"};
+  if (!writable_) return not_open();
   const auto status = db_->SyncWAL();
   if (!status.ok()) return broken(status);
   return {};
 }
 
 Result<std::optional<std::string>> RocksStore::get(std::string_view key) {
-  if (!db_) return Error{.code = Errc::damaged, .detail = "the message store is not open"};
+  if (!db_) return Error{.code = Errc::unreadable, .detail = "the message store is not open"};
   std::string value;
   const auto status = db_->Get({}, family(key), slice(key), &value);
   if (status.ok()) return std::optional(std::move(value));
   if (status.IsNotFound()) return std::optional<std::string>();
-  return Error{.code = Errc::damaged, .detail = "the message store: " + status.ToString()};
+  return Error{.code = status.IsCorruption() ? Errc::damaged : Errc::unreadable,
+               .detail = "the message store: " + status.ToString()};
 }
 
 Scanned RocksStore::scan(std::string_view first, std::string_view last, std::size_t entries_max,
@@ -227,7 +294,7 @@ Scanned RocksStore::scan(std::string_view first, std::string_view last, std::siz
   at->Seek(slice(next));
   while (at->Valid() || !at->status().ok()) {
     if (!at->Valid()) {
-      ++scanned.damaged;
+      ++(at->status().IsCorruption() ? scanned.damaged : scanned.unreadable);
       next = end_of_damage(next, last, readable);
       if (next >= last) break;
       at->Seek(slice(next));
@@ -245,7 +312,7 @@ Scanned RocksStore::scan(std::string_view first, std::string_view last, std::siz
 
 bool RocksStore::has_room() {
   const bool room = directory_->has_room();
-  if (!room && db_) space_maker_.start(*db_, families_);
+  if (!room && writable_) space_maker_.start(*db_, families_);
   return room;
 }
 
@@ -254,10 +321,18 @@ Status RocksStore::recover() {
   // A database that failed once may have half a record at the end of its log. Opening it anew keeps
   // what is whole, and everything that was reported is.
   close();
-  return open();
+  const auto status = open_writable();
+  if (status.ok()) return {};
+  rocksdb::DB* db = nullptr;
+  // Until there is room for the few files that an open database needs, messages can be read.
+  if (rocksdb::DB::OpenForReadOnly(options_, path(), families(), &families_, &db).ok()) {
+    db_.reset(db);
+  }
+  return broken(status);
 }
 
 void RocksStore::close() {
+  writable_ = false;
   space_maker_.stop();
   for (auto* handle : std::exchange(families_, {})) db_->DestroyColumnFamilyHandle(handle);
   db_.reset();

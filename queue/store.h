@@ -51,11 +51,13 @@ struct Entry {
   std::string value;
 };
 
-/// What a scan found. A damaged stretch is left out and counted; what is behind it is found.
+/// What a scan found. A stretch that cannot be read is left out and counted; what is behind it is
+/// found.
 struct Scanned {
   std::vector<Entry> entries;
-  bool complete = false;      ///< nothing is behind `entries` before the end that was asked for
-  std::uint64_t damaged = 0;  ///< stretches that could not be read
+  bool complete = false;         ///< nothing is behind `entries` before the end that was asked for
+  std::uint64_t damaged = 0;     ///< stretches that do not fit their checksums
+  std::uint64_t unreadable = 0;  ///< stretches that could not be read for another reason
 };
 
 /// An ordered map from bytes to bytes that survives a crash. Called by the engine's thread alone,
@@ -73,7 +75,8 @@ class Store {
   /// Makes all that was written survive a loss of power.
   virtual Status sync() = 0;
 
-  /// Nothing if there is no such key; `damaged` if its bytes cannot be read.
+  /// Nothing if there is no such key. `damaged`: its bytes do not fit their checksum; `unreadable`:
+  /// they cannot be read now, for example because no more files can be opened.
   virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
   /// Up to `entries_max` entries of [first, last), in order; stops early once their values together
   /// reach `bytes_max`, but returns one at least.
@@ -83,7 +86,8 @@ class Store {
   /// Whether there is room to add. Cheap: asked for each group of operations.
   virtual bool has_room() = 0;
   /// After `disk_full`: becomes writable again for what deletes, if it can. What was written before
-  /// the failure is there, what failed is not or, where it came without an error before, is.
+  /// the failure is there, what failed is not or, where it came without an error before, is. Where
+  /// it cannot become writable, what can be read still can, if anything. `disk_full`: ask again.
   virtual Status recover() = 0;
   /// Bytes on disk, about; 0 in memory.
   virtual std::uint64_t bytes() = 0;

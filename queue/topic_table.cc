@@ -129,7 +129,7 @@ bool TopicTable::load(Store& store, std::string& what) {
   auto range = keys::all(keys::Table::subscription);
   for (bool complete = false; !complete;) {
     const auto scanned = store.scan(range.first, range.last, kLoadedAtOnce, kLoadedBytesAtOnce);
-    if (scanned.damaged != 0) return false;
+    if (scanned.damaged + scanned.unreadable != 0) return false;
     for (const auto& [key, value] : scanned.entries) {
       const auto subscription = decode_subscription(key, value);
       if (!subscription) return false;

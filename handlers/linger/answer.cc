@@ -65,6 +65,7 @@ Refused refused(const queue::Error& error) {
     case Errc::cancelled:
       return {503, "The queue is closing."};
     case Errc::damaged:
+    case Errc::unreadable:
     case Errc::unsupported:
     case Errc::in_use:
     case Errc::unusable:

@@ -1,4 +1,5 @@
 // A real disk that is full: a small one in memory, which only root can make.
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -145,6 +146,39 @@ TEST_F(DiskFullTest, KeepsItsWordWhenTheDiskFillsUpWhileItWrites) {
   EXPECT_EQ(drain(), stored);
   std::filesystem::remove(disk_ + "/filler");
   EXPECT_TRUE(put_within(60s));
+}
+
+// Somebody else writes on and on: what the engine gives up does not help it, and it must not take
+// that for the end.
+TEST_F(DiskFullTest, GoesOnTryingWhileSomebodyElseTakesAllThatGetsFree) {
+  std::size_t stored = 0;
+  for (; stored < 100; ++stored) ASSERT_EQ(put(), Errc{});
+  std::atomic<bool> goes_on{true};
+  std::thread other([&] {
+    std::ofstream filler(disk_ + "/filler", std::ios::binary);
+    const std::vector<char> block(4 * 1'024);
+    while (goes_on) {
+      if (!filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+        filler.clear();
+      }
+    }
+  });
+  const auto until = std::chrono::steady_clock::now() + 3s;
+  while (std::chrono::steady_clock::now() < until) {
+    const auto deliveries = TestEngine::await<std::vector<Delivery>>(
+        [&](auto completion) { engine_->take("jobs", {.lease = 1ms}, std::move(completion)); });
+    EXPECT_TRUE(deliveries || deliveries.error().code == Errc::disk_full);
+    engine_.clock.advance(1ms);
+    const auto error = put();
+    EXPECT_TRUE(error == Errc{} || error == Errc::disk_full) << name(error);
+    if (error == Errc{}) ++stored;
+    EXPECT_NE(engine_->health().mode, EngineHealth::Mode::read_only) << engine_->health().reason;
+  }
+  goes_on = false;
+  other.join();
+  std::filesystem::remove(disk_ + "/filler");
+  EXPECT_TRUE(put_within(60s));
+  EXPECT_EQ(engine_.stats("jobs").messages(), stored + 1);
 }
 
 }  // namespace

@@ -1,89 +1,16 @@
 // What the engine does when its store fails, and what it makes of many operations at once.
 #include <atomic>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "tests/queue/faulty_store.h"
 #include "tests/queue/test_engine.h"
 
 namespace rp::queue {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// The switches of a FaultyStore, in the hands of the test.
-struct Faults {
-  std::atomic<bool> room{true};
-  std::atomic<int> disk_full_writes{0};  // so many of the next writes fail
-  std::atomic<bool> broken{false};       // every write fails for good
-  std::atomic<bool> recovers{true};
-  std::atomic<int> writes{0};
-
-  /// Writes wait in front of a closed gate.
-  void close_gate() {
-    const std::lock_guard lock(mutex);
-    closed = true;
-  }
-  void open_gate() {
-    {
-      const std::lock_guard lock(mutex);
-      closed = false;
-    }
-    changed.notify_all();
-  }
-  void await_writer() {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return waiting; });
-  }
-
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool closed = false;
-  bool waiting = false;
-};
-
-class FaultyStore final : public Store {
- public:
-  FaultyStore(Faults& faults, std::shared_ptr<MemoryStore::Map> map)
-      : faults_(faults), below_(std::move(map)) {}
-
-  Status write(const Batch& batch, bool sync) override {
-    pass_gate();
-    ++faults_.writes;
-    if (faults_.broken) return Error{.code = Errc::read_only, .detail = "the disk is broken"};
-    if (faults_.disk_full_writes > 0) {
-      --faults_.disk_full_writes;
-      return Error{.code = Errc::disk_full, .detail = "the disk is full"};
-    }
-    return below_.write(batch, sync);
-  }
-  Status sync() override { return below_.sync(); }
-  Result<std::optional<std::string>> get(std::string_view key) override { return below_.get(key); }
-  Scanned scan(std::string_view first, std::string_view last, std::size_t entries_max,
-               std::size_t bytes_max) override {
-    return below_.scan(first, last, entries_max, bytes_max);
-  }
-  bool has_room() override { return faults_.room; }
-  Status recover() override {
-    if (faults_.recovers) return {};
-    return Error{.code = Errc::disk_full, .detail = "the disk is still full"};
-  }
-  std::uint64_t bytes() override { return 0; }
-
- private:
-  void pass_gate() {
-    std::unique_lock lock(faults_.mutex);
-    faults_.waiting = faults_.closed;
-    if (faults_.closed) faults_.changed.notify_all();
-    faults_.changed.wait(lock, [&] { return !faults_.closed; });
-    faults_.waiting = false;
-  }
-
-  Faults& faults_;
-  MemoryStore below_;
-};
 
 class FailureTest : public testing::Test {
  protected:

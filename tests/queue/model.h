@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -39,24 +41,72 @@ class Model {
     std::int64_t until_ms = 0;
   };
 
+  /// A take() of one message that waits.
+  struct Wait {
+    std::size_t handle = 0;  // the caller's
+    std::int64_t deadline_ms = 0;
+  };
+  /// How a wait has ended: with a message, or with 0.
+  struct Served {
+    std::size_t handle = 0;
+    MessageId id = 0;
+  };
+
   void advance(std::int64_t ms) {
     now_ms += ms;
-    // A last delivery that ended before the retention did has made a dead letter of it.
-    std::vector<MessageId> dead;
-    for (const auto& k : kept) {
-      const bool used_up = k.deliveries_max != 0 && k.delivered >= k.deliveries_max;
-      const bool ended = k.state != MessageState::ready && k.shown_at_ms <= now_ms;
-      const bool in_time = k.expires_at_ms == 0 || k.shown_at_ms < k.expires_at_ms;
-      if (used_up && ended && in_time) dead.push_back(k.id);
+    // In the order of time; at the same moment retention goes first.
+    while (const auto due = first_due()) {
+      const auto [time_ms, is_release, id] = *due;
+      if (is_release) {
+        give_back(*find(id), 0);
+      } else {
+        erase(id);
+      }
     }
-    for (const auto id : dead) bury(id, DeathReason::delivery_limit);
-    std::erase_if(kept, [&](const Kept& k) { return over(k); });
-    for (auto& k : kept) {
-      if (k.state == MessageState::ready || k.shown_at_ms > now_ms) continue;
-      k.token = 0;
-      k.state = MessageState::ready;
+    for (auto& [channel, line] : lines) {
+      std::erase_if(line, [&](const Wait& wait) {
+        if (wait.deadline_ms <= now_ms) served.push_back({wait.handle, 0});
+        return wait.deadline_ms <= now_ms;
+      });
     }
     std::erase_if(remembered, [&](const auto& r) { return r.second.until_ms <= now_ms; });
+  }
+
+  /// What take() gives at once: nothing while the channel is paused or others wait.
+  std::vector<Kept*> to_take(const std::string& channel) {
+    if (paused[channel] || !lines[channel].empty()) return {};
+    return in_order(channel, false);
+  }
+  void deliver(Kept& k) {
+    k.state = MessageState::leased;
+    k.shown_at_ms = now_ms + k.visibility_ms;
+    k.token = 0;  // until the engine has said which
+    ++k.delivered;
+  }
+  void wait(const std::string& channel, Wait wait) {
+    const auto ready = to_take(channel);
+    if (ready.empty()) {
+      lines[channel].push_back(wait);
+      return;
+    }
+    deliver(*ready.front());
+    served.push_back({wait.handle, ready.front()->id});
+  }
+  /// Those who wait get what is ready, in their order; nobody gets what is past its retention, even
+  /// if that ends between the return of the message and now.
+  void serve(std::string channel) {
+    auto& line = lines[channel];
+    if (line.empty() || paused[channel]) return;
+    std::erase_if(kept, [&](const Kept& k) {
+      return k.channel == channel && k.state == MessageState::ready && is_over(k);
+    });
+    while (!line.empty()) {
+      const auto ready = in_order(channel, false);
+      if (ready.empty()) return;
+      deliver(*ready.front());
+      served.push_back({line.front().handle, ready.front()->id});
+      line.pop_front();
+    }
   }
 
   Kept* find(MessageId id) {
@@ -130,6 +180,7 @@ class Model {
       bury(k.id, DeathReason::delivery_limit);
     } else {
       k.state = MessageState::ready;
+      serve(k.channel);
     }
   }
 
@@ -145,6 +196,7 @@ class Model {
     k.delivered = 0;
     k.deliveries_max = 0;
     k.retention_ms = k.expires_at_ms = 0;
+    serve(grave);
   }
 
   std::uint64_t redrive(const std::string& channel, std::size_t count_max) {
@@ -156,12 +208,13 @@ class Model {
       auto& k = *find(id);
       if (k.deaths.empty()) continue;
       const auto& [home, reason, deliveries_max, retention_ms] = k.deaths.back();
-      if (!has_room(home, 1)) continue;
+      if (home == channel || !has_room(home, 1)) continue;
       k.channel = home;
       k.delivered = 0;
       k.deliveries_max = deliveries_max;
       k.retention_ms = retention_ms;
       k.expires_at_ms = retention_ms == 0 ? 0 : now_ms + retention_ms;
+      serve(k.channel);
       ++count;
     }
     return count;
@@ -171,12 +224,29 @@ class Model {
   std::map<std::pair<std::string, std::string>, Remembered> remembered;  // by channel, dedup id
   std::map<std::string, ChannelSettings> settings;
   std::map<std::string, bool> paused;
+  std::map<std::string, std::deque<Wait>> lines;  // in the order in which they are served
+  std::vector<Served> served;                     // since the caller has cleared it
   std::map<std::pair<std::string, std::string>, Subscription> subscriptions;  // topic, channel
   std::int64_t now_ms = 0;
   MessageId id_last = 0;
 
  private:
-  bool over(const Kept& k) const { return k.expires_at_ms != 0 && k.expires_at_ms <= now_ms; }
+  bool is_over(const Kept& k) const { return k.expires_at_ms != 0 && k.expires_at_ms <= now_ms; }
+  /// The first that time brings: when, whether a hidden message comes back or a message expires, of
+  /// which.
+  std::optional<std::tuple<std::int64_t, bool, MessageId>> first_due() const {
+    std::optional<std::tuple<std::int64_t, bool, MessageId>> first;
+    const auto look = [&](std::int64_t time_ms, bool is_release, MessageId id) {
+      if (time_ms > now_ms) return;
+      const auto due = std::tuple(time_ms, is_release, id);
+      if (!first || due < *first) first = due;
+    };
+    for (const auto& k : kept) {
+      if (k.expires_at_ms != 0) look(k.expires_at_ms, false, k.id);
+      if (k.state != MessageState::ready) look(k.shown_at_ms, true, k.id);
+    }
+    return first;
+  }
 };
 
 }  // namespace rp::queue

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <random>
+#include <set>
 #include <string>
 
 #include "tests/queue/test_engine.h"
@@ -23,6 +24,7 @@ class RandomRun {
       SCOPED_TRACE("step " + std::to_string(step));
       advance();
       one_step();
+      settle();
       if (step % 16 == 0) compare();
     }
     compare();
@@ -38,10 +40,28 @@ class RandomRun {
     const auto ms = static_cast<std::int64_t>(below(4) == 0 ? below(3'000) : 0);
     engine_.clock.advance(Milliseconds(ms));
     model_.advance(ms);
+    engine_->wake();
+    settle();
+  }
+
+  /// Whoever has stopped waiting has got what the model says.
+  void settle() {
+    for (const auto& served : std::exchange(model_.served, {})) {
+      const auto result = waits_.at(served.handle).get();
+      waits_.erase(served.handle);
+      ASSERT_TRUE(result);
+      ASSERT_EQ(result->size(), served.id == 0 ? 0u : 1u);
+      if (served.id == 0) continue;
+      auto& kept = *model_.find(served.id);
+      ASSERT_EQ(result->front().message.id, served.id);
+      ASSERT_EQ(result->front().message.delivered, kept.delivered);
+      kept.token = result->front().lease.token;
+      leases_.push_back(result->front().lease);
+    }
   }
 
   void one_step() {
-    switch (below(24)) {
+    switch (below(26)) {
       case 0:
         return below(4) == 0 ? reopen() : list();
       case 1:
@@ -75,6 +95,10 @@ class RandomRun {
       case 17:
       case 18:
         return take();
+      case 19:
+        return wait();
+      case 20:
+        return hang_up();
       default:
         return put();
     }
@@ -106,30 +130,38 @@ class RandomRun {
     } else {
       ASSERT_TRUE(id);
       ASSERT_EQ(*id, model_.put(name, made).id);
+      model_.serve(name);
     }
   }
 
   void put_batch() {
     const auto name = channel();
     std::vector<NewMessage> messages(1 + below(4));
+    std::uint64_t count = 0;
+    std::set<std::string> seen;
     for (auto& made : messages) {
       made = message();
-      made.dedup_id.clear();
+      const auto& dedup_id = made.dedup_id;
+      const bool known = model_.remembered.contains({name, dedup_id});
+      if (dedup_id.empty() || (!known && seen.insert(dedup_id).second)) ++count;
     }
     const auto done = engine_.put_batch(name, messages);
-    ASSERT_EQ(done.has_value(), model_.has_room(name, messages.size()));
+    ASSERT_EQ(done.has_value(), count == 0 || model_.has_room(name, count));
     if (!done) return;
     for (std::size_t i = 0; i < messages.size(); ++i) {
-      ASSERT_EQ((*done)[i].id, model_.put(name, messages[i]).id);
+      const auto known = model_.remembered.find({name, messages[i].dedup_id});
+      const bool repeated = known != model_.remembered.end();
+      ASSERT_EQ((*done)[i].duplicate, repeated);
+      ASSERT_EQ((*done)[i].id, repeated ? known->second.id : model_.put(name, messages[i]).id);
     }
+    model_.serve(name);
   }
 
   void take() {
     const auto name = channel();
     const auto count = 1 + below(3);
     const auto deliveries = engine_.take(name, {.count_max = count});
-    auto expected =
-        model_.paused[name] ? std::vector<Model::Kept*>() : model_.in_order(name, false);
+    auto expected = model_.to_take(name);
     if (expected.size() > count) expected.resize(count);
     ASSERT_EQ(deliveries.size(), expected.size());
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
@@ -138,12 +170,31 @@ class RandomRun {
       ASSERT_EQ(got.id, kept.id);
       ASSERT_EQ(got.body, kept.body);
       ASSERT_EQ(got.topic, kept.topic);
-      ASSERT_EQ(got.delivered, ++kept.delivered);
+      model_.deliver(kept);
+      ASSERT_EQ(got.delivered, kept.delivered);
       ASSERT_EQ(got.deaths.size(), kept.deaths.size());
-      kept.state = MessageState::leased;
-      kept.shown_at_ms = model_.now_ms + kept.visibility_ms;
       kept.token = deliveries[i].lease.token;
       leases_.push_back(deliveries[i].lease);
+    }
+  }
+
+  void wait() {
+    const auto name = channel();
+    const auto ms = static_cast<std::int64_t>(1 + below(4'000));
+    const auto handle = ++handle_last_;
+    waits_.emplace(handle, engine_.start_take(name, {.wait = Milliseconds(ms)}));
+    model_.wait(name, {handle, model_.now_ms + ms});
+  }
+
+  void hang_up() {
+    for (auto& [name, line] : model_.lines) {
+      if (line.empty() || below(2) == 0) continue;
+      const auto at = line.begin() + static_cast<std::ptrdiff_t>(below(line.size()));
+      auto left = waits_.extract(at->handle);
+      line.erase(at);
+      ASSERT_TRUE(left.mapped().waiter.cancel());
+      ASSERT_EQ(left.mapped().get().error().code, Errc::cancelled);
+      return;
     }
   }
 
@@ -225,6 +276,7 @@ class RandomRun {
     const auto name = channel();
     model_.paused[name] = !model_.paused[name] && below(3) == 0;
     ASSERT_TRUE(engine_.pause(name, model_.paused[name]));
+    model_.serve(name);
   }
 
   void redrive() {
@@ -290,11 +342,18 @@ class RandomRun {
       kept.topic = "t.one";
       ASSERT_EQ(id, kept.id);
     }
+    for (const auto& [name, id] : published->taken) model_.serve(name);
   }
 
   void reopen() {
     engine_.close();
-    advance();
+    for (auto& [handle, wait] : std::exchange(waits_, {})) {
+      ASSERT_EQ(wait.get().error().code, Errc::closed);
+    }
+    model_.lines.clear();
+    const auto ms = static_cast<std::int64_t>(below(3'000));
+    engine_.clock.advance(Milliseconds(ms));
+    model_.advance(ms);
     engine_.open();
     compare();
   }
@@ -304,17 +363,21 @@ class RandomRun {
       const auto stats = engine_.stats(name);
       ASSERT_EQ(stats.messages(), model_.size_of(name)) << name;
       ASSERT_EQ(stats.ready, model_.in_order(name, false).size()) << name;
+      ASSERT_EQ(stats.waiters, model_.lines[name].size()) << name;
     }
     std::uint64_t bytes = 0;
     for (const auto& kept : model_.kept) bytes += kept.body.size();
     ASSERT_EQ(engine_.stats().all.body_bytes, bytes);
     ASSERT_EQ(engine_.stats().counters.damaged, 0u);
+    for (const auto& [handle, wait] : waits_) ASSERT_FALSE(wait.is_ready());
   }
 
   std::mt19937_64 random_;
   TestEngine engine_;
   Model model_;
   std::vector<Lease> leases_;
+  std::map<std::size_t, TestEngine::Started> waits_;  // by handle
+  std::size_t handle_last_ = 0;
 };
 
 /// RP_QUEUE_MODEL_STEPS makes the runs longer than a daily build wants.

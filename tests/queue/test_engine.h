@@ -22,6 +22,7 @@ namespace rp::queue {
 class ManualClock final : public Clock {
  public:
   std::chrono::steady_clock::time_point steady() const override {
+    ++reads_;
     return std::chrono::steady_clock::time_point(Milliseconds(steady_ms_.load()));
   }
   std::chrono::system_clock::time_point wall() const override {
@@ -32,8 +33,11 @@ class ManualClock final : public Clock {
     wall_ms_ += by.count();
   }
   void set_wall_forward(Milliseconds by) { wall_ms_ += by.count(); }
+  /// How often somebody has looked at it.
+  std::uint64_t reads() const { return reads_; }
 
  private:
+  mutable std::atomic<std::uint64_t> reads_{0};
   std::atomic<std::int64_t> steady_ms_{5'000};
   std::atomic<std::int64_t> wall_ms_{1'700'000'000'000};
 };

@@ -235,6 +235,22 @@ TEST_P(DeadLetterTest, RemembersTheLatestDeathsOnly) {
   EXPECT_EQ(deaths.back().reason, DeathReason::delivery_limit);
 }
 
+TEST_P(DeadLetterTest, FindsAGraveWhenThereAreAsManyChannelsAsMayBe) {
+  engine_.set_options({.channels_max = 1});
+  engine_.reopen();
+  ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  ASSERT_TRUE(engine_.nack(engine_.take("jobs").at(0).lease, {.reject = true}));
+  EXPECT_EQ(engine_.list("dead").size(), 1u);
+  EXPECT_EQ(engine_.put("another", {.body = "x"}).error().code, Errc::overloaded);
+}
+
+TEST_P(DeadLetterTest, LeavesWhatIsAtHomeAgainWhereItIs) {
+  ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  ASSERT_TRUE(engine_.nack(engine_.take("jobs").at(0).lease, {.reject = true}));
+  ASSERT_EQ(engine_.redrive("dead"), 1u);
+  EXPECT_EQ(engine_.redrive("jobs"), 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, DeadLetterTest,
                          testing::Values(StoreKind::memory, StoreKind::rocks), store_name);
 
