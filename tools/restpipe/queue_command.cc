@@ -15,7 +15,10 @@
 namespace rp::tools {
 namespace {
 
-constexpr const char* kExitCodes =
+// At the end of every help.
+constexpr const char* kInCommon =
+    "Without --rest the node is the first in RESTPIPE_REST, else 127.0.0.1:8989, or with --pipe\n"
+    "127.0.0.1:8990.\n\n"
     "Exit code: 0 done, 7 cannot connect, 22 refused (the reason is on stderr), 23 cannot write,\n"
     "28 timed out, 56 the connection broke, 2 a mistake on this command line.";
 
@@ -50,11 +53,11 @@ class Command {
   Command(CLI::App& parent, const std::string& name, const std::string& path,
           const std::string& help, QueueWork work, int& exit_code)
       : command_(*parent.add_subcommand(name, help)), options_(std::make_shared<QueueOptions>()) {
-    command_.footer(kExitCodes);
+    command_.footer(kInCommon);
     command_.add_option("--rest", options_->node.rest, "Front-end of the node to ask")
-        ->option_text("HOST:PORT|unix:PATH [127.0.0.1:8989]");
+        ->option_text("HOST:PORT|unix:PATH");
     command_.add_flag("--pipe", options_->node.over_pipe,
-                      "Ask a client node (127.0.0.1:8990) for its server's queue");
+                      "Ask a client node for its server's queue");
     command_.callback(
         [options = options_, path, work, &exit_code] { exit_code = run(path, *options, work); });
   }
@@ -123,9 +126,9 @@ class Command {
     command_.add_flag(flag, (*options_).*to, help);
     return *this;
   }
-  /// In front of what the exit codes mean.
+  /// In front of what all have in common.
   Command& footer(const std::string& text) {
-    command_.footer(text + "\n\n" + kExitCodes);
+    command_.footer(text + "\n\n" + kInCommon);
     return *this;
   }
 
@@ -199,7 +202,7 @@ void add_message_commands(CLI::App& queue, int& exit_code) {
 void add_queue_commands(CLI::App& app, int& exit_code) {
   CLI::App* queue = app.add_subcommand("queue", "Put and take messages");
   queue->require_subcommand(1);
-  queue->footer(std::string(kExitCodes) +
+  queue->footer(std::string(kInCommon) +
                 "\n\nExamples:\n"
                 "  restpipe queue put jobs 'resize 12.png'\n"
                 "  restpipe queue take jobs --wait 60 --ack\n"
