@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by run: section "queue". Uses: $bin, $state, $rounds, $call_ms, $messages_to_take,
-# $waiting_messages, $engine_messages, ${on_core[@]}.
+# $waiting_messages, $engine_messages, $engine_cycles, ${on_core[@]}.
 
 # Each with the way in which it keeps messages; the synced ones lose nothing when the power goes.
 queue_sides=(restpipe-synced beanstalkd-synced redis-list-synced redis-stream-synced
@@ -155,7 +155,7 @@ measure_engine() {
   local out=$state/engine.out
   say "The engine in a process, synced, $engine_messages messages"
   "${on_core[@]}" "$bin/tools/bench/bench_queue" --data "$disk/engine" \
-    --messages "$engine_messages" >"$out"
+    --messages "$engine_messages" --cycles "$engine_cycles" >"$out"
   sed 's/^/  /' "$out"
   show_goal 'engine: messages/s put in batches of 1000' \
     "$(engine_figure 'phase=fill .*batch=1000' messages_per_s)" '>=' 150000
