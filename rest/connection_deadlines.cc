@@ -11,7 +11,8 @@ namespace {
 // After the last answer the client gets this long to read it and close.
 constexpr std::chrono::seconds kLingerTime{2};
 
-// A connection that was accepted just before a drain may have a request on its way for this long.
+// While the node leaves: a connection that was just accepted may have a request on its way for this
+// long, and one that has its answer has as long to read it.
 constexpr std::chrono::milliseconds kDrainIdleTime{500};
 
 }  // namespace
@@ -28,7 +29,8 @@ void Connection::sweep() {
     port_.stats.requests_timed_out.fetch_add(1, std::memory_order_relaxed);
     answer_problem(problem_for(Refusal{408, "request_timeout", std::move(detail)}), nullptr);
   };
-  if (phase_ == Phase::lingering && waited > kLingerTime) return close_now();
+  const auto linger_time = port_.draining ? kDrainIdleTime : kLingerTime;
+  if (phase_ == Phase::lingering && waited > linger_time) return close_now();
   if (stalled_since_ && port_.now - *stalled_since_ > limits.write_timeout) {
     port_.stats.readers_cut.fetch_add(1, std::memory_order_relaxed);
     reset_on_close_ = true;

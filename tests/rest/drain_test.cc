@@ -58,6 +58,17 @@ TEST(DrainTest, CutsWhatDoesNotEndInTime) {
   EXPECT_TRUE(client.closed_within(kPatience));
 }
 
+TEST(DrainTest, AClientThatKeepsItsSocketOpenDoesNotHoldItUp) {
+  ServerOptions options;
+  options.limits.idle_timeout = 100ms;  // so often are connections looked at
+  FrontEnd front([](const std::shared_ptr<Exchange>& exchange) { exchange->respond(ok("")); },
+                 options);
+  auto client = front.connect();
+  client.send(get("/", "Connection: close\r\n"));
+  EXPECT_EQ(client.read_answer().status, 200);
+  EXPECT_TRUE(front.server().drain(1900ms)) << "as long as a client has at other times";
+}
+
 TEST(DrainTest, ASilentNewConnectionDoesNotHoldItUp) {
   FrontEnd front([](const std::shared_ptr<Exchange>& exchange) { exchange->respond(ok("")); });
   auto silent = front.connect();
