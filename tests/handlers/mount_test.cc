@@ -164,6 +164,8 @@ class ElsewhereTest : public MountTest {
     dispatcher_.add("get", "app/far", Flags::none, all_);
     dispatcher_.add("get", "far/*", Flags::none, all_);
   }
+  // What it has taken knows the dispatcher's methods, and with them the target.
+  ~ElsewhereTest() override { all_->taken.clear(); }
 };
 
 TEST_F(ElsewhereTest, AMethodMayBeAnsweredByATarget) {

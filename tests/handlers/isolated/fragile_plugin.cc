@@ -24,13 +24,19 @@ std::uint64_t hash_on(std::uint64_t hash, const char* data, std::size_t size) {
   return hash;
 }
 
+/// By the signal itself: the address sanitizer would catch it and exit.
+void die_of_segv() {
+  std::signal(SIGSEGV, SIG_DFL);
+  std::raise(SIGSEGV);
+}
+
 class Fragile {
  public:
   explicit Fragile(rp::Host host) : host_(host) {}
   ~Fragile() { host_.log(rp::Log::info, "fragile goes"); }
 
   // Inline, on the thread that serves the node.
-  void get_segv() { std::raise(SIGSEGV); }
+  void get_segv() { die_of_segv(); }
   void get_abort() { std::abort(); }
   void get_exit(int status) { std::_Exit(status); }
   void get_loop() {
@@ -43,14 +49,14 @@ class Fragile {
   // On a worker.
   void get_segv_later(int milliseconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-    std::raise(SIGSEGV);
+    die_of_segv();
   }
   /// Begins a stream, and ends the process in the midst of it.
   void get_segv_in_stream(rp::Stream stream) {
     stream.begin(rp::Reply("text/plain", 0, nullptr));
     stream.write("so far");
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    std::raise(SIGSEGV);
+    die_of_segv();
   }
 
   std::int64_t get_pid() { return ::getpid(); }
