@@ -210,6 +210,7 @@ std::string TestPki::name_of(Role role) const {
 }
 
 fs::path TestPki::identity(Role role, Kind kind) {
+  const std::lock_guard lock(mutex_);
   const auto known = made_.find({role, kind});
   if (known != made_.end()) return known->second;
   const fs::path target =

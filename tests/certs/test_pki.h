@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,6 +101,7 @@ class TestPki {
 
   const std::string server_name_;
   std::filesystem::path directory_;
+  std::mutex mutex_;  // guards the map: both ends of a pipe ask on threads of their own
   std::map<std::pair<Role, Kind>, std::filesystem::path> made_;
 };
 
