@@ -101,7 +101,9 @@ class TestPki {
 
   const std::string server_name_;
   std::filesystem::path directory_;
-  std::mutex mutex_;  // guards the map: both ends of a pipe ask on threads of their own
+  // Guards the map: both ends of a pipe ask on threads of their own. A chain through an identity
+  // asks for that one in its turn.
+  std::recursive_mutex mutex_;
   std::map<std::pair<Role, Kind>, std::filesystem::path> made_;
 };
 
