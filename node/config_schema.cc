@@ -31,8 +31,7 @@ constexpr kind::Words kHosts{&Config::allow_hosts, &parse_allowed_host, "NAME",
                              "a host name or an IP address, without a port"};
 constexpr kind::Words kOrigins{&Config::allow_origins, &parse_allowed_origin, "ORIGIN",
                                "an origin such as https://ops.example or http://localhost:3000"};
-constexpr kind::Paths kPlugins{&Config::handlers, "FILE_OR_DIR",
-                               "paths of plugins or directories"};
+constexpr kind::Paths kPlugins{&Config::handlers, "FILE_OR_DIR", "paths of plugins or directories"};
 constexpr kind::Paths kIsolated{&Config::isolated, "FILE_OR_DIR",
                                 "paths of plugins or directories"};
 constexpr kind::Paths kExecutables{&Config::exec, "DIR", "paths of directories"};
