@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pipe/utf8.h"
+
 namespace rp::node {
 namespace {
 
@@ -17,21 +19,11 @@ struct Character {
 
 Character next_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
-  const auto tail = [&](std::size_t i) { return static_cast<std::uint32_t>(byte(i) & 0x3f); };
-  const std::uint32_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1, true};
-  if (lead >= 0xc2 && lead < 0xe0 && continues(1)) return {(lead & 0x1f) << 6 | tail(1), 2, true};
-  if (lead >= 0xe0 && lead < 0xf0 && continues(1) && continues(2)) {
-    const std::uint32_t code = (lead & 0x0f) << 12 | tail(1) << 6 | tail(2);
-    const bool surrogate = code >= 0xd800 && code < 0xe000;
-    if (code >= 0x800 && !surrogate) return {code, 3, true};
-  }
-  if (lead >= 0xf0 && lead < 0xf5 && continues(1) && continues(2) && continues(3)) {
-    const std::uint32_t code = (lead & 0x07) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3);
-    if (code >= 0x10000 && code < 0x110000) return {code, 4, true};
-  }
-  return {lead, 1, false};
+  const std::size_t bytes = pipe::utf8_character_bytes(text);
+  if (bytes <= 1) return {byte(0), 1, bytes == 1};
+  std::uint32_t code = byte(0) & (0x7fU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) code = code << 6 | (byte(i) & 0x3fU);
+  return {code, bytes, true};
 }
 
 /// C0, DEL and C1: what makes terminals act and lines break. U+2028 and U+2029 break lines too.
@@ -71,15 +63,6 @@ std::string json_quoted(std::string_view text) {
   }
   out.push_back('"');
   return out;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const Character c = next_character(text);
-    if (!c.valid) return false;
-    text.remove_prefix(c.bytes);
-  }
-  return true;
 }
 
 std::string logfmt_value(std::string_view text) {

@@ -10,9 +10,6 @@ namespace rp::node {
 /// bytes that are not UTF-8 become U+FFFD.
 std::string json_quoted(std::string_view text);
 
-/// Whether all of it is well-formed UTF-8.
-bool is_utf8(std::string_view text);
-
 /// A logfmt value: bare when it is plain, else in quotes. Control characters and bytes that are not
 /// UTF-8 become \xNN, so that no terminal acts on them and one field stays one field.
 std::string logfmt_value(std::string_view text);

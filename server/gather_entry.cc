@@ -5,6 +5,7 @@
 
 #include "handlers/json_check.h"
 #include "node/escape.h"
+#include "pipe/utf8.h"
 #include "rest/text.h"
 
 namespace rp::server {
@@ -65,7 +66,7 @@ std::string reply_members(const pipe::ReplyHead& head, std::string_view body) {
   const std::string type = media_type(head.content_type);
   if (is_json(type) && !handlers::json_error(body)) {
     members += without_blanks(body);
-  } else if ((is_json(type) || is_text(type)) && node::is_utf8(body)) {
+  } else if ((is_json(type) || is_text(type)) && pipe::is_utf8(body)) {
     members += node::json_quoted(body);
   } else {
     members += '"' + base64(body) + "\",\"encoding\":\"base64\"";

@@ -5,6 +5,7 @@
 
 #include "handlers/linger/text.h"
 #include "handlers/sdk/json_text.hpp"
+#include "pipe/utf8.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -48,7 +49,7 @@ bool is_text(std::string_view body) {
   const auto is_other_control = [](char c) {
     return c >= 0 && c < 0x20 && c != '\t' && c != '\n' && c != '\r';
   };
-  return is_utf8(body) && std::none_of(body.begin(), body.end(), is_other_control);
+  return pipe::is_utf8(body) && std::none_of(body.begin(), body.end(), is_other_control);
 }
 
 void add_message(ObjectText& object, const queue::Message& message) {

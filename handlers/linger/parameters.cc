@@ -5,6 +5,7 @@
 
 #include "handlers/linger/text.h"
 #include "handlers/local/header_text.h"
+#include "pipe/utf8.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -104,7 +105,7 @@ std::optional<std::string> Parameters::other_than(std::string_view accepted) con
 }
 
 bool Parameters::add(std::string_view name, std::string_view value) {
-  if (is_known(name) && !is_utf8(value)) return false;
+  if (is_known(name) && !pipe::is_utf8(value)) return false;
   set(name, value);
   return true;
 }

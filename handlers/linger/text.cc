@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "pipe/utf8.h"
+
 namespace rp::handlers::linger {
 namespace {
 
@@ -34,32 +36,7 @@ bool is_unreserved(char c) {
          c == '_' || c == '~';
 }
 
-/// The length of the well-formed character at the front, or 0 (Unicode 15, table 3-7).
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return 0;
-  const unsigned char lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned char highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < lowest || byte(1) > highest) return 0;
-  for (std::size_t i = 2; i < size; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return 0;
-  }
-  return size;
-}
-
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto size = character_size(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
 
 std::string percent_decoded(std::string_view text) {
   std::string out;
@@ -145,7 +122,7 @@ std::string seconds_text(milliseconds time) {
 
 bool is_name(std::string_view decoded) {
   const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7F; };
-  return !decoded.empty() && is_utf8(decoded) &&
+  return !decoded.empty() && pipe::is_utf8(decoded) &&
          std::none_of(decoded.begin(), decoded.end(), is_control);
 }
 

@@ -9,8 +9,6 @@
 /// The texts of Linger's API: numbers, escapes, names.
 namespace rp::handlers::linger {
 
-bool is_utf8(std::string_view text);
-
 /// Each valid %XX once; invalid ones stay as they are.
 std::string percent_decoded(std::string_view text);
 /// Everything but unreserved characters as %XX.

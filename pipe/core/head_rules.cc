@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "pipe/core/head.h"
+#include "pipe/utf8.h"
 
 namespace rp::pipe {
 namespace {
@@ -76,28 +77,6 @@ bool holds(std::string_view text, unsigned kinds) noexcept { return (kinds_in(te
 
 bool is_field_value(std::string_view value, std::size_t bytes_max) noexcept {
   return value.size() <= bytes_max && !holds(value, kOtherControl);
-}
-
-/// Well-formed UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above
-/// U+10FFFF.
-bool is_utf8(std::string_view text) noexcept {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i++]);
-    if (lead < 0x80) continue;
-    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || i + static_cast<std::size_t>(more) > text.size())
-      return false;
-    std::uint32_t point = lead & (0x3fU >> more);
-    for (int k = 0; k < more; ++k) {
-      const auto next = static_cast<unsigned char>(text[i++]);
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    constexpr std::uint32_t kFirstOfLength[] = {0, 0x80, 0x800, 0x10000};
-    if (point < kFirstOfLength[more] || point > 0x10ffff) return false;
-    if (point >= 0xd800 && point < 0xe000) return false;
-  }
-  return true;
 }
 
 const char* wrong_in_noun(std::string_view noun) noexcept {

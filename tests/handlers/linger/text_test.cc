@@ -50,17 +50,6 @@ TEST(LingerTextTest, WritesTheShortestSeconds) {
   EXPECT_EQ(seconds_text(0ms), "0");
 }
 
-TEST(LingerTextTest, KnowsUtf8) {
-  for (const char* good :
-       {"", "a", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80", "\xed\x9f\xbf"}) {
-    EXPECT_TRUE(is_utf8(good)) << good;
-  }
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"}) {
-    EXPECT_FALSE(is_utf8(bad));
-  }
-}
-
 TEST(LingerTextTest, DecodesOnceAndLeavesWhatIsNoEscape) {
   EXPECT_EQ(percent_decoded("a%2Fb%252F%20"), "a/b%2F ");
   EXPECT_EQ(percent_decoded("100%"), "100%");
