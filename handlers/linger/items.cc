@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include "handlers/linger/array_elements.h"
 #include "handlers/linger/text.h"
 #include "handlers/local/header_text.h"
 
@@ -21,54 +22,22 @@ constexpr std::size_t kItemBytesMax = 6 * kMessageBytesMax + 16'384;
 constexpr std::string_view kMembers =
     "body body64 type priority timeout deliver linger delay at dedup";
 
-std::string_view stripped(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-/// Where the value at the front of `text` ends: at a ',' or ']' that is no part of it.
-std::size_t end_of_value(std::string_view text) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (quoted) {
-      if (c == '\\') ++at;
-      quoted = c != '"';
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '[' || c == '{') {
-      ++depth;
-    } else if (depth == 0 && (c == ',' || c == ']')) {
-      return at;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return std::string_view::npos;
-}
-
 Refused too_many() {
   return {400, "Too many items, accepted is 1 to " + std::to_string(queue::kBatchMax) + '.'};
 }
 
+/// Of what follows the '['.
 Read<std::vector<std::string_view>> split_array(std::string_view text) {
   std::vector<std::string_view> items;
-  text.remove_prefix(1);
-  if (stripped(text) == "]") return items;
-  while (true) {
-    const auto end = end_of_value(text);
-    if (end == std::string_view::npos) return Refused{400, "The array does not end."};
+  if (without_outer_blanks(text) == "]") return items;
+  while (const auto element = take_element(text)) {
     if (items.size() == queue::kBatchMax) return too_many();
-    items.push_back(stripped(text.substr(0, end)));
-    const bool last = text[end] == ']';
-    text.remove_prefix(end + 1);
-    if (!last) continue;
+    items.push_back(element->text);
+    if (!element->last) continue;
     if (!text.empty()) return Refused{400, "Something stands behind the array."};
     return items;
   }
+  return Refused{400, "The array does not end."};
 }
 
 Read<std::vector<std::string_view>> split_lines(std::string_view text) {
@@ -76,7 +45,7 @@ Read<std::vector<std::string_view>> split_lines(std::string_view text) {
   while (!text.empty()) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
-    const auto item = stripped(line);
+    const auto item = without_outer_blanks(line);
     if (item.empty()) continue;
     if (items.size() == queue::kBatchMax) return too_many();
     items.push_back(item);
@@ -146,8 +115,8 @@ std::optional<Refused> read_content(const json::object& object, queue::NewMessag
 }  // namespace
 
 Read<std::vector<std::string_view>> split_items(std::string_view body) {
-  body = stripped(body);
-  auto items = body.starts_with('[') ? split_array(body) : split_lines(body);
+  body = without_outer_blanks(body);
+  auto items = body.starts_with('[') ? split_array(body.substr(1)) : split_lines(body);
   if (items && items->empty()) {
     return Refused{400, "No items, accepted is a JSON array or one JSON value on each line."};
   }

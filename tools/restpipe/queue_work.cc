@@ -1,12 +1,12 @@
 #include "tools/restpipe/queue_work.h"
 
-#include <algorithm>
 #include <functional>
 #include <iostream>
 
 #include <CLI/Error.hpp>
 #include <boost/json.hpp>
 
+#include "handlers/linger/array_elements.h"
 #include "node/config_values.h"
 #include "node/escape.h"
 #include "queue/message.h"
@@ -51,27 +51,17 @@ std::string member(const std::string& body, const char* key) {
   return json::serialize(*value);
 }
 
-/// The objects in the first array of a JSON text, as they are written there.
-std::vector<std::string_view> objects_in(std::string_view text) {
-  std::vector<std::string_view> objects;
-  text.remove_prefix(std::min(text.find('['), text.size()));
-  std::size_t begin = 0;
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (quoted) {
-      if (c == '\\') ++at;
-      quoted = c != '"';
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '{' && depth++ == 0) {
-      begin = at;
-    } else if (c == '}' && depth > 0 && --depth == 0) {
-      objects.push_back(text.substr(begin, at + 1 - begin));
-    }
+/// The elements of the first array in a JSON text, as they are written there.
+std::vector<std::string_view> elements_in(std::string_view text) {
+  std::vector<std::string_view> elements;
+  const auto begin = text.find('[');
+  if (begin == std::string_view::npos) return elements;
+  text.remove_prefix(begin + 1);
+  while (const auto element = handlers::linger::take_element(text)) {
+    if (!element->text.empty()) elements.push_back(element->text);
+    if (element->last) break;
   }
-  return objects;
+  return elements;
 }
 
 void print_headers(const HttpHead& head) {
@@ -188,8 +178,8 @@ int give_messages_back(const QueueOptions& options) {
 int peek_messages(const QueueOptions& options) {
   const auto answer =
       ask_queue(options.node, make_request(options, "GET", channel_path(options, "/messages")));
-  for (const auto object : objects_in(answer.body)) {
-    if (const int failed = print(object)) return failed;
+  for (const auto message : elements_in(answer.body)) {
+    if (const int failed = print(message)) return failed;
   }
   return 0;
 }
