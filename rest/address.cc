@@ -4,17 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pipe/percent.h"
+
 namespace rp::rest {
 namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD in UTF-8
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// One byte of the decoded path and how many raw characters it took.
 struct Decoded {
@@ -24,10 +19,9 @@ struct Decoded {
 
 Decoded decode_at(std::string_view raw, std::size_t at) {
   const char c = raw[at];
-  if (c == '%' && at + 2 < raw.size()) {
-    const int high = hex_value(raw[at + 1]);
-    const int low = hex_value(raw[at + 2]);
-    if (high >= 0 && low >= 0) return {static_cast<unsigned char>(high * 16 + low), 3};
+  if (c == '%') {
+    if (const auto byte = pipe::escaped_byte(raw, at))
+      return {static_cast<unsigned char>(*byte), 3};
   }
   return {static_cast<unsigned char>(c), 1};
 }

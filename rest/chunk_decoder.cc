@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
+#include "pipe/percent.h"
+
 namespace rp::rest {
 namespace {
 
 constexpr std::uint64_t kChunkSizeMax = std::uint64_t{1} << 40;  // far beyond any body limit
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 }  // namespace
 
@@ -80,7 +75,7 @@ void ChunkDecoder::take_size_byte(char c) {
     }
     return;
   }
-  if (const int digit = hex_value(c); digit >= 0) {
+  if (const int digit = pipe::hex_value(c); digit >= 0) {
     chunk_left_ = chunk_left_ * 16 + static_cast<std::uint64_t>(digit);
     state_ = State::size_more;
     if (chunk_left_ > kChunkSizeMax) refuse(413, "body_too_large", "a chunk size is out of range");

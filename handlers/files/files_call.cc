@@ -175,7 +175,7 @@ void FilesCall::on_piece(Piece piece) {
 /// ends its noun.
 void FilesCall::redirect_to_directory() {
   const auto& whole = path_.empty() ? options_->noun : path_;
-  auto location = "./" + percent_encoded(whole.substr(whole.rfind('/') + 1));
+  auto location = "./" + encoded_path(whole.substr(whole.rfind('/') + 1));
   location += path_.empty() ? "//" : "/";
   if (!event().query.empty()) location += '?' + event().query;
   refuse(301, "see " + location, {{"location", std::move(location)}});

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "handlers/linger/message_options.h"
-#include "handlers/linger/text.h"
+#include "pipe/percent.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -89,7 +89,7 @@ std::optional<Route> LingerCall::find_its_route() {
   const auto encoded = header(pipe::kEncodedNounHeader);
   const bool is_encoded = !encoded.empty();
   // Who may do what was decided by the noun, so nothing else may be meant.
-  if (is_encoded && percent_decoded(encoded) != event_.noun) {
+  if (is_encoded && pipe::percent_decoded(encoded) != event_.noun) {
     refuse("The encoded path is another one.");
     return std::nullopt;
   }

@@ -5,6 +5,7 @@
 
 #include "handlers/linger/text.h"
 #include "handlers/local/header_text.h"
+#include "pipe/percent.h"
 #include "pipe/utf8.h"
 
 namespace rp::handlers::linger {
@@ -35,7 +36,7 @@ bool is_among(std::string_view words, std::string_view name) {
 std::string form_decoded(std::string_view text) {
   std::string spaced(text);
   std::replace(spaced.begin(), spaced.end(), '+', ' ');
-  return percent_decoded(spaced);
+  return pipe::percent_decoded(spaced);
 }
 
 /// The value of `key` in a header such as `form-data; name="a"`; nothing when it is not there.

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "handlers/linger/text.h"
+#include "pipe/percent.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -86,7 +87,7 @@ std::variant<Route, NoRoute> find_route(std::string_view path, Spelling spelling
     auto route = match(pattern, path, spelling);
     if (!route) continue;
     for (auto* const name : {&route->channel, &route->topic}) {
-      if (spelling == Spelling::encoded) *name = percent_decoded(*name);
+      if (spelling == Spelling::encoded) *name = pipe::percent_decoded(*name);
       if (!name->empty() && !is_name(*name)) return NoRoute::bad_name;
     }
     return std::move(*route);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "pipe/percent.h"
 #include "pipe/utf8.h"
 
 namespace rp::handlers::linger {
@@ -24,50 +25,7 @@ std::string_view stripped(std::string_view text) {
   return text;
 }
 
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-bool is_unreserved(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
 }  // namespace
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool escape = text[at] == '%' && at + 2 < text.size();
-    const int high = escape ? hex_value(text[at + 1]) : -1;
-    const int low = escape ? hex_value(text[at + 2]) : -1;
-    if (high < 0 || low < 0) {
-      out.push_back(text[at]);
-      continue;
-    }
-    out.push_back(static_cast<char>(high * 16 + low));
-    at += 2;
-  }
-  return out;
-}
-
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_unreserved(c)) {
-      out.push_back(c);
-    } else {
-      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
-  return out;
-}
 
 std::string cleaned(std::string_view text) {
   std::string out(text);
@@ -129,7 +87,7 @@ bool is_name(std::string_view decoded) {
 std::string shown(std::string_view name) {
   const bool plain =
       std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
-  return plain ? std::string(name) : percent_encoded(name);
+  return plain ? std::string(name) : pipe::percent_encoded(name, pipe::kUnreservedMarks);
 }
 
 std::string base64(std::string_view bytes) {

@@ -9,11 +9,6 @@
 /// The texts of Linger's API: numbers, escapes, names.
 namespace rp::handlers::linger {
 
-/// Each valid %XX once; invalid ones stay as they are.
-std::string percent_decoded(std::string_view text);
-/// Everything but unreserved characters as %XX.
-std::string percent_encoded(std::string_view text);
-
 /// As a form's value is read: ASCII control characters become blanks, and white space at both ends
 /// goes.
 std::string cleaned(std::string_view text);

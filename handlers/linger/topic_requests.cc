@@ -3,8 +3,8 @@
 
 #include "handlers/linger/linger_call.h"
 #include "handlers/linger/message_options.h"
-#include "handlers/linger/text.h"
 #include "handlers/sdk/json_text.hpp"
+#include "pipe/percent.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -15,7 +15,8 @@ using Subscriptions = std::vector<queue::Subscription>;
 std::string refused_names(const queue::Published& published) {
   std::string names;
   for (const auto& error : published.refused) {
-    names.append(names.empty() ? "" : ", ").append(percent_encoded(error.channel));
+    names.append(names.empty() ? "" : ", ")
+        .append(pipe::percent_encoded(error.channel, pipe::kUnreservedMarks));
   }
   return names;
 }

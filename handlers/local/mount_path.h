@@ -15,7 +15,7 @@ bool has_dot_dot(std::string_view path);
 
 /// `path` as a request target may hold it: everything but unreserved characters, sub-delimiters,
 /// ':', '@' and '/' as %XX (RFC 3986, section 3.3).
-std::string percent_encoded(std::string_view path);
+std::string encoded_path(std::string_view path);
 
 /// path_below(), percent-encoded: as its caller wrote it, so that an encoded slash stays one, where
 /// `written` is the noun in that form (pipe::kEncodedNounHeader); else encoded anew. `written` may

@@ -10,6 +10,7 @@
 
 #include "handlers/local/header_text.h"
 #include "handlers/local/mount_path.h"
+#include "pipe/percent.h"
 
 namespace rp::handlers {
 namespace {
@@ -45,24 +46,14 @@ bool is_about_event(std::string_view name) {
   return name == pipe::kEncodedNounHeader || name == pipe::kMethodHeader;
 }
 
-/// A raw query, with what would end the request line or the query encoded.
-std::string safe_query(std::string_view query) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string text;
-  for (const char c : query) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && c != '#') {
-      text += c;
-    } else {
-      text.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
-  return text;
-}
+// What a raw query keeps beside letters and digits: all but what would end the request line or the
+// query.
+constexpr std::string_view kQueryMarks = "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 std::string target(const ProxiedRequest& request) {
   std::string text(request.path.empty() ? "/" : request.path);
-  if (!request.event.query.empty()) text += '?' + safe_query(request.event.query);
+  if (!request.event.query.empty())
+    text += '?' + pipe::percent_encoded(request.event.query, kQueryMarks);
   return text;
 }
 
@@ -168,7 +159,7 @@ std::string relative_location(std::string_view location, std::string_view author
   if (inside.empty()) return std::string(location);
   inside.remove_prefix(1);
   if (path.empty()) {  // the address ends with the mount itself
-    return "./" + percent_encoded(mount.substr(mount.rfind('/') + 1)) + "//" + std::string(inside);
+    return "./" + encoded_path(mount.substr(mount.rfind('/') + 1)) + "//" + std::string(inside);
   }
   const auto depth = std::count(path.begin() + 1, path.end(), '/');
   std::string relative = depth == 0 ? "./" : "";

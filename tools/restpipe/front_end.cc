@@ -7,6 +7,7 @@
 #include <CLI/Error.hpp>
 
 #include "node/endpoint.h"
+#include "pipe/percent.h"
 
 namespace rp::tools {
 namespace {
@@ -60,20 +61,9 @@ Destination find_destination(std::string_view url_or_path, std::string_view rest
 }
 
 std::string encoded_target(std::string_view path) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  constexpr std::string_view kUnsafe = "\"#<>\\^`{|}";
-  std::string out;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7f || kUnsafe.find(c) != kUnsafe.npos) {
-      out.push_back('%');
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out;
+  // All that URLs are made of but '#', which is never sent; each '%' is the user's own.
+  constexpr std::string_view kTargetMarks = "!$%&'()*+,-./:;=?@[]_~";
+  return pipe::percent_encoded(path, kTargetMarks);
 }
 
 }  // namespace rp::tools

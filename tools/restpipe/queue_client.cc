@@ -4,6 +4,7 @@
 
 #include "handlers/linger/text.h"
 #include "node/escape.h"
+#include "pipe/percent.h"
 #include "tools/restpipe/front_end.h"
 
 namespace rp::tools {
@@ -44,19 +45,8 @@ std::string no_queue(const QueueNode& node) {
 }  // namespace
 
 std::string path_part(std::string_view name) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string text;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '-';
-    const auto byte = static_cast<unsigned char>(c);
-    if (plain) {
-      text.push_back(c);
-    } else {
-      text.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
-  return text;
+  // Of the unreserved marks, the queue takes these two as they are (docs/queue.md).
+  return pipe::percent_encoded(name, "-_");
 }
 
 QueueAnswer ask_queue(const QueueNode& node, const QueueRequest& request) {

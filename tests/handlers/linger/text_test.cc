@@ -50,13 +50,6 @@ TEST(LingerTextTest, WritesTheShortestSeconds) {
   EXPECT_EQ(seconds_text(0ms), "0");
 }
 
-TEST(LingerTextTest, DecodesOnceAndLeavesWhatIsNoEscape) {
-  EXPECT_EQ(percent_decoded("a%2Fb%252F%20"), "a/b%2F ");
-  EXPECT_EQ(percent_decoded("100%"), "100%");
-  EXPECT_EQ(percent_decoded("%2"), "%2");
-  EXPECT_EQ(percent_decoded("%zz"), "%zz");
-}
-
 TEST(LingerTextTest, ShowsNamesThatAHeaderCanHold) {
   EXPECT_EQ(shown("a b/c%2F"), "a b/c%2F");
   EXPECT_EQ(shown("\xe6\x97\xa5 %"), "%E6%97%A5%20%25");

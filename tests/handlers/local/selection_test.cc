@@ -113,8 +113,8 @@ TEST(MountPathTest, IsWhatFollowsTheNoun) {
 }
 
 TEST(MountPathTest, EncodesWhatAPathMayNotHold) {
-  EXPECT_EQ(percent_encoded("/a-z_~.:@!$&'()*+,;=/"), "/a-z_~.:@!$&'()*+,;=/");
-  EXPECT_EQ(percent_encoded("/a b?c#d%e\"\xc3\xb6"), "/a%20b%3Fc%23d%25e%22%C3%B6");
+  EXPECT_EQ(encoded_path("/a-z_~.:@!$&'()*+,;=/"), "/a-z_~.:@!$&'()*+,;=/");
+  EXPECT_EQ(encoded_path("/a b?c#d%e\"\xc3\xb6"), "/a%20b%3Fc%23d%25e%22%C3%B6");
 }
 
 TEST(MountPathTest, KeepsAnEncodedSlash) {
