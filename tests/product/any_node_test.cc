@@ -38,11 +38,6 @@ std::vector<std::string> names_in(const json::value& object) {
 
 class AnyNodeTest : public MeshTest {
  protected:
-  static void executable(const std::filesystem::path& file, std::string_view text) {
-    write_text(file, text);
-    std::filesystem::permissions(file, std::filesystem::perms(0755));
-  }
-
   /// The server's largest memory while `run` runs.
   std::size_t most_memory_kb(CurlRun& run) const {
     std::size_t most_kb = 0;
@@ -101,13 +96,11 @@ TEST_F(AnyNodeTest, AnUnknownClientIs404AndOneThatLeftIsWaitedFor) {
 
 TEST_F(AnyNodeTest, BodiesStreamThroughTheServerInConstantMemory) {
   // beta has an executable that says what it got, and one that gives as much as it is asked for.
-  const auto methods = authority_.scratch("methods");
-  std::filesystem::create_directory(methods);
-  executable(methods / "post_sum", "#!/bin/sh\nexec sha256sum\n");
-  executable(methods / "get_zeros", "#!/bin/sh\nexec head -c \"$1\" /dev/zero\n");
+  script("post_sum", "exec sha256sum");
+  script("get_zeros", "exec head -c \"$1\" /dev/zero");
   start_server(kOpenPolicy);
   connect("alpha");
-  connect("beta", {"--exec", methods.string()});
+  connect("beta", {"--exec", methods().string()});
   expect_time(curl({on("alpha", "/client/beta/time")}), "time_from_client");
   const std::size_t before_kb = server_->memory_kb();
 

@@ -1,6 +1,5 @@
 #include <charconv>
 #include <ctime>
-#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -41,20 +40,6 @@ void expect_504(const Response& response, std::string_view detail) {
 
 class DeadlineTest : public LabTest {
  protected:
-  void start(std::vector<std::string> more = {}) {
-    std::filesystem::create_directory(methods());
-    std::vector<std::string> flags = {"--handlers",     RP_COUNTING_PLUGIN, "--handlers",
-                                      RP_PARITY_PLUGIN, "--exec",           methods().string()};
-    flags.insert(flags.end(), more.begin(), more.end());
-    start_pair(flags);
-  }
-
-  std::filesystem::path methods() const { return authority_.scratch("methods"); }
-  void script(const std::string& name, const std::string& text) {
-    write_text(methods() / name, "#!/bin/sh\n" + text + "\n");
-    std::filesystem::permissions(methods() / name, std::filesystem::perms(0755));
-  }
-
   /// Where a node's requests to the other one go.
   std::vector<std::string> ways() const { return {C("/server/"), S("/client/alpha/")}; }
 
@@ -67,7 +52,7 @@ class DeadlineTest : public LabTest {
 // ---- What handlers see -------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, EveryKindOfHandlerSeesTheTimeLeft) {
-  start();
+  start_methods_pair();
   script("get_env", "echo $RESTPIPE_TIME_LEFT_MS $RESTPIPE_DEADLINE");
   for (const auto& way : ways()) {
     for (const auto& header : {"Request-Timeout: 8", "Request-Timeout: 8.0"}) {
@@ -89,7 +74,7 @@ TEST_F(DeadlineTest, EveryKindOfHandlerSeesTheTimeLeft) {
 }
 
 TEST_F(DeadlineTest, TheEarlierOfBothHeadersCounts) {
-  start();
+  start_methods_pair();
   for (const auto& way : ways()) {
     const auto response = curl({"-H", "Request-Timeout: 60", "-H",
                                 "X-Request-Deadline: " + unix_time(8s), way + "time/left"});
@@ -98,7 +83,7 @@ TEST_F(DeadlineTest, TheEarlierOfBothHeadersCounts) {
 }
 
 TEST_F(DeadlineTest, TheConfigurationHasTheDefault) {
-  start({"--call-timeout", "30"});
+  start_methods_pair({"--call-timeout", "30"});
   for (const auto& way : ways()) {
     const auto left = std::atoi(curl({way + "time/left"}).body.c_str());
     EXPECT_LE(left, 30'000);
@@ -110,7 +95,7 @@ TEST_F(DeadlineTest, TheConfigurationHasTheDefault) {
 // ---- Bad values --------------------------------------------------------------------------------
 
 TEST_F(DeadlineTest, WhatIsNoTimeIsRefusedAndRunsNothing) {
-  start();
+  start_methods_pair();
   const auto refused = [&](const std::string& url, const std::string& header) {
     SCOPED_TRACE(header);
     const auto response = curl({"-H", header, "-d", "x", url});
@@ -132,7 +117,7 @@ TEST_F(DeadlineTest, WhatIsNoTimeIsRefusedAndRunsNothing) {
 }
 
 TEST_F(DeadlineTest, ADeadlineThatHasPassedIs504AndRunsNothing) {
-  start();
+  start_methods_pair();
   for (const auto& way : ways()) {
     const auto late =
         curl({"-H", "X-Request-Deadline: 2001-01-01T00:00:00Z", "-d", "x", way + "run//late"});
@@ -157,7 +142,7 @@ void expect_named(const std::string& url, std::string_view detail) {
 }
 
 TEST_F(DeadlineTest, TheAnswerNamesTheHandlerThatRanOutOfTime) {
-  start();
+  start_methods_pair();
   script("get_wait_long", "exec sleep 600");
   for (const auto& way : ways()) {
     expect_named(way + "wait//a", "time ran out in its handler get_wait\"");
@@ -166,7 +151,7 @@ TEST_F(DeadlineTest, TheAnswerNamesTheHandlerThatRanOutOfTime) {
 }
 
 TEST_F(DeadlineTest, TheAnswerNamesTheQueueWhereTheTimeRanOut) {
-  start({"--worker-threads", "1"});
+  start_methods_pair({"--worker-threads", "1"});
   for (const auto& way : ways()) {
     CurlRun busy({way + "wait//busy"});
     ASSERT_TRUE(eventually(5s, [&] { return curl({way + "runs/of//busy"}).body == "1"; }));
@@ -175,7 +160,7 @@ TEST_F(DeadlineTest, TheAnswerNamesTheQueueWhereTheTimeRanOut) {
 }
 
 TEST_F(DeadlineTest, TheAnswerNamesTheCallerWhoseBodyDidNotCome) {
-  start();
+  start_methods_pair();
   for (const auto& [port, path] : {std::pair(client_->rest_port(), "/server/run//half"),
                                    std::pair(server_->rest_port(), "/client/alpha/run//half")}) {
     std::string answer;
@@ -191,7 +176,7 @@ TEST_F(DeadlineTest, TheAnswerNamesTheCallerWhoseBodyDidNotCome) {
 }
 
 TEST_F(DeadlineTest, TheAnswerNamesTheWaitForANodeThatIsAway) {
-  start();
+  start_methods_pair();
   const auto late = curl({"-H", "Request-Timeout: 0.3", S("/client/192.0.2.7/time")});
   expect_504(late, "the handler has not run");
 }
@@ -206,7 +191,7 @@ double part_of(const Response& response, const std::string& name) {
 }
 
 TEST_F(DeadlineTest, AnswersSayWhereTheirTimeWent) {
-  start({"--worker-threads", "1"});
+  start_methods_pair({"--worker-threads", "1"});
   script("get_nap", "sleep 0.3; echo rested");
   for (const auto& way : ways()) {
     const auto slept = curl({way + "sleep//0.3"});
@@ -231,7 +216,7 @@ TEST_F(DeadlineTest, AnswersSayWhereTheirTimeWent) {
 }
 
 TEST_F(DeadlineTest, ASlowCallGetsALineThatSaysWhereItsTimeWent) {
-  start({"--slow-call", "0.25"});
+  start_methods_pair({"--slow-call", "0.25"});
   const auto slow = curl({C("/server/sleep//0.4")});
   const auto line = client_->process().err_line("A call was slow", 5s);
   ASSERT_TRUE(line) << client_->log();
@@ -247,7 +232,7 @@ TEST_F(DeadlineTest, ASlowCallGetsALineThatSaysWhereItsTimeWent) {
 }
 
 TEST_F(DeadlineTest, AQuickCallGetsNone) {
-  start({"--slow-call", "5"});
+  start_methods_pair({"--slow-call", "5"});
   curl({C("/server/sleep//0.1")});
   EXPECT_FALSE(contains(client_->log(), "A call was slow"));
 }

@@ -18,13 +18,6 @@ class ExecProductTest : public LabTest {
         {"--exec", methods().string(), "--exec-processes-max", "4", "--exec-queue-max", "0"});
   }
 
-  std::filesystem::path methods() const { return authority_.scratch("methods"); }
-
-  void script(const std::string& name, const std::string& text) {
-    write_text(methods() / name, "#!/bin/sh\n" + text + "\n");
-    std::filesystem::permissions(methods() / name, std::filesystem::perms(0755));
-  }
-
   pid_t process_in(const std::string& name) {
     const auto file = authority_.scratch(name);
     EXPECT_TRUE(eventually(10s, [&] { return read_text(file).ends_with('\n'); }));

@@ -1,4 +1,3 @@
-#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -61,11 +60,8 @@ std::string block_of_data(pipe::CallId call, std::uint8_t flags = 0) {
 class HostilePeerTest : public LabTest {
  protected:
   void SetUp() override {
-    std::filesystem::create_directory(methods());
-    write_text(methods() / "post_stuck", "#!/bin/sh\nexec sleep 600\n");  // reads no body
-    std::filesystem::permissions(methods() / "post_stuck", std::filesystem::perms(0755));
-    start_pair({"--handlers", RP_COUNTING_PLUGIN, "--handlers", RP_PARITY_PLUGIN, "--exec",
-                methods().string()});
+    script("post_stuck", "exec sleep 600");  // reads no body
+    start_methods_pair();
     memory_kb_ = server_->memory_kb();
   }
 
@@ -113,8 +109,6 @@ class HostilePeerTest : public LabTest {
       return;
     }
   }
-
-  std::filesystem::path methods() const { return authority_.scratch("methods"); }
 
   std::size_t memory_kb_ = 0;
 };

@@ -63,8 +63,7 @@ TEST_F(LabTest, TheReadmesExecutableFilesAndApplicationWork) {
   std::filesystem::create_directories(home / "public");
   write_text(home / "public/a.html", "<p>a</p>");
   const auto script = home / "methods/get_greeting";
-  write_text(script, code_block(text, "sh", section));
-  std::filesystem::permissions(script, std::filesystem::perms(0755));
+  write_executable(script, code_block(text, "sh", section));
   Process application({.argv = {"python3", "-u", "-m", "http.server", "0", "--bind", "127.0.0.1",
                                 "--directory", (home / "public").string()}});
   const auto line = application.out_line("port ", 20s);

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
@@ -25,14 +24,9 @@ constexpr std::size_t kMemoryGrowthKb = 64 * 1024;
 class StreamsTest : public LabTest {
  protected:
   void SetUp() override {
-    std::filesystem::create_directory(methods());
-    write_text(methods() / "post_stuck", "#!/bin/sh\nexec sleep 600\n");  // reads no body
-    std::filesystem::permissions(methods() / "post_stuck", std::filesystem::perms(0755));
-    start_pair({"--handlers", RP_COUNTING_PLUGIN, "--handlers", RP_PARITY_PLUGIN, "--exec",
-                methods().string()});
+    script("post_stuck", "exec sleep 600");  // reads no body
+    start_methods_pair();
   }
-
-  std::filesystem::path methods() const { return authority_.scratch("methods"); }
 
   /// What the server has sent to, and received from, the client.
   std::int64_t bytes_in_pipe() const {

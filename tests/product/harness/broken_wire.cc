@@ -28,9 +28,4 @@ void BrokenWireTest::replace_client() {
   client_ = make_client({.flags = flags_, .pipe_port = wire_->port()});
 }
 
-void BrokenWireTest::script(const std::string& name, const std::string& text) const {
-  write_text(methods() / name, "#!/bin/sh\n" + text + "\n");
-  std::filesystem::permissions(methods() / name, std::filesystem::perms(0755));
-}
-
 }  // namespace rp::product

@@ -21,14 +21,8 @@ class BrokenWireTest : public LabTest {
   void replace_server();
   void replace_client();
 
-  /// A shell script that answers as the method `name` on both nodes.
-  void script(const std::string& name, const std::string& text) const;
-
   std::vector<std::string> flags_;
   std::optional<FaultProxy> wire_;
-
- private:
-  std::filesystem::path methods() const { return authority_.scratch("methods"); }
 };
 
 }  // namespace rp::product

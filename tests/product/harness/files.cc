@@ -32,6 +32,11 @@ void write_text(const std::filesystem::path& file, std::string_view text) {
   if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
 }
 
+void write_executable(const std::filesystem::path& file, std::string_view text) {
+  write_text(file, text);
+  std::filesystem::permissions(file, std::filesystem::perms(0755));
+}
+
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {

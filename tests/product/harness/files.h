@@ -26,6 +26,8 @@ class TempDir {
 /// Whole contents; "" when there is no such file.
 std::string read_text(const std::filesystem::path& file);
 void write_text(const std::filesystem::path& file, std::string_view text);
+/// A program: text that begins with #! and its interpreter.
+void write_executable(const std::filesystem::path& file, std::string_view text);
 
 std::vector<std::string> lines_of(std::string_view text);
 bool contains(std::string_view text, std::string_view part);

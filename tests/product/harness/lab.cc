@@ -62,6 +62,13 @@ void LabTest::start_parity_pair(std::vector<std::string> flags) {
   start_pair(std::move(flags));
 }
 
+void LabTest::start_methods_pair(std::vector<std::string> flags) {
+  std::filesystem::create_directories(methods());
+  flags.insert(flags.begin(), {"--handlers", RP_COUNTING_PLUGIN, "--handlers", RP_PARITY_PLUGIN,
+                               "--exec", methods().string()});
+  start_pair(std::move(flags));
+}
+
 std::unique_ptr<Node> LabTest::make_server(NodeSetup setup) {
   if (setup.identity.empty()) setup.identity = authority_.server();
   return std::make_unique<Node>(Role::server, setup);
@@ -79,6 +86,11 @@ void LabTest::restart_server(std::vector<std::string> flags) {
   server_.reset();
   server_ =
       make_server({.flags = std::move(flags), .pipe_port = pipe_port, .rest_port = rest_port});
+}
+
+void LabTest::script(const std::string& name, const std::string& text) const {
+  std::filesystem::create_directories(methods());
+  write_executable(methods() / name, "#!/bin/sh\n" + text + "\n");
 }
 
 std::string LabTest::data_file(const std::string& name, std::string_view body) const {

@@ -43,6 +43,9 @@ class LabTest : public ::testing::Test {
   void start_pair(std::vector<std::string> flags = {});
   /// The same with the plugin of tests/handlers/ beside the demo.
   void start_parity_pair(std::vector<std::string> flags = {});
+  /// The same with the plugins counting_plugin.cc and tests/handlers/parity_plugin.cc and with
+  /// methods().
+  void start_methods_pair(std::vector<std::string> flags = {});
 
   /// `setup.identity` is filled in when empty.
   std::unique_ptr<Node> make_server(NodeSetup setup = {});
@@ -54,6 +57,11 @@ class LabTest : public ::testing::Test {
   /// The URL of a path on the client's, or the server's, front-end: C("/server/time").
   std::string C(const std::string& path) const { return client_->base() + path; }
   std::string S(const std::string& path) const { return server_->base() + path; }
+
+  /// The directory of executables for --exec, and a shell script in it: named get_greet it answers
+  /// GET of the noun greet.
+  std::filesystem::path methods() const { return authority_.scratch("methods"); }
+  void script(const std::string& name, const std::string& text) const;
 
   /// What curl's --data-binary takes to send `body`.
   std::string data_file(const std::string& name, std::string_view body) const;
