@@ -1,9 +1,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include <gtest/gtest.h>
 
+#include "tests/product/harness/application.h"
 #include "tests/product/harness/expect.h"
 #include "tests/product/harness/lab.h"
 
@@ -27,43 +29,27 @@ while True:
     signal.pause()
 )PY";
 
-constexpr const char* kApplication = R"PY(
-import http.server, sys, time
-
+constexpr std::string_view kApplication = R"PY(
 class Application(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        open(sys.argv[1] + self.path + ".begun", "w").close()
+        open("." + self.path + ".begun", "w").close()
         self.connection.recv(1)
         heard = time.monotonic_ns()
-        with open(sys.argv[1] + self.path + ".ended", "w") as file:
+        with open("." + self.path + ".ended", "w") as file:
             print(heard, file=file)
         self.close_connection = True
-
-    def log_message(self, *unused):
-        pass
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-server.daemon_threads = True
-print("listening on", server.server_port, flush=True)
-server.serve_forever()
 )PY";
 
 class HangUpTest : public LabTest {
  protected:
   void SetUp() override {
     std::filesystem::create_directory(methods());
-    write_text(methods() / "get_listen", kExecutable);
-    std::filesystem::permissions(methods() / "get_listen", std::filesystem::perms(0755));
-    write_text(file("app.py"), kApplication);
-    application_ = std::make_unique<Process>(
-        Command{.argv = {"python3", file("app.py").string(), authority_.scratch("").string()}});
-    const auto line = application_->out_line("listening on ", 20s);
-    ASSERT_TRUE(line) << application_->err();
+    write_executable(methods() / "get_listen", kExecutable);
+    application_.emplace(authority_.scratch(""), kApplication);
     start_pair({"--handlers", RP_COUNTING_PLUGIN, "--exec", methods().string(), "--proxy",
-                "app=http://127.0.0.1:" + line->substr(line->rfind(' ') + 1)});
+                "app=" + application_->origin()});
   }
 
-  std::filesystem::path methods() const { return authority_.scratch("methods"); }
   std::filesystem::path file(const std::string& name) const { return authority_.scratch(name); }
   std::vector<std::string> ways() const { return {C("/server/"), S("/client/alpha/")}; }
 
@@ -98,7 +84,7 @@ class HangUpTest : public LabTest {
   }
 
   int names_ = 0;
-  std::unique_ptr<Process> application_;
+  std::optional<Application> application_;
 };
 
 TEST_F(HangUpTest, ReachesAPlugin) {

@@ -1,9 +1,11 @@
 #include <charconv>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include <gtest/gtest.h>
 
+#include "tests/product/harness/application.h"
 #include "tests/product/harness/expect.h"
 #include "tests/product/harness/lab.h"
 #include "tests/product/harness/nginx.h"
@@ -15,8 +17,8 @@ namespace {
 
 // Links, a form with a login and a redirection, an upload, and an event stream whose events say
 // when they were sent.
-constexpr const char* kApplication = R"PY(
-import hashlib, http.server, sys, time, urllib.parse
+constexpr std::string_view kApplication = R"PY(
+import hashlib, urllib.parse
 
 class Application(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -72,13 +74,6 @@ class Application(http.server.BaseHTTPRequestHandler):
             digest.update(piece)
             total += len(piece)
         self.answer(201, "%d %s" % (total, digest.hexdigest()))
-
-    def log_message(self, *unused):
-        pass
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Application)
-print("listening on", server.server_port, flush=True)
-server.serve_forever()
 )PY";
 
 class ProxyProductTest : public LabTest {
@@ -90,7 +85,7 @@ class ProxyProductTest : public LabTest {
         {.flags = {"--rest", "unix:" + (home() / "server.sock").string(), "--allow-host",
                    "rpserver.local", "--allow-origin", "http://rpserver.local", "--forward-header",
                    "cookie", "--forward-header", "accept"}});
-    client_ = make_client({.flags = {"--proxy", "app=http://127.0.0.1:" + port_}});
+    client_ = make_client({.flags = {"--proxy", "app=" + application_->origin()}});
     ASSERT_TRUE(client_->ready());
     nginx_ =
         std::make_unique<Nginx>(home(), Nginx::Replaced{{"/client/workshop/", "/client/alpha/"}});
@@ -107,12 +102,8 @@ class ProxyProductTest : public LabTest {
 
   /// On the port that it had, if it has had one.
   void start_application() {
-    write_text(authority_.scratch("app.py"), kApplication);
-    application_ = std::make_unique<Process>(
-        Command{.argv = {"python3", authority_.scratch("app.py").string(), port_}});
-    const auto line = application_->out_line("listening on ", 20s);
-    ASSERT_TRUE(line) << application_->err();
-    port_ = line->substr(line->rfind(' ') + 1);
+    application_.emplace(authority_.scratch(""), kApplication, port_);
+    port_ = application_->port();
   }
 
   std::string app(const std::string& path) const { return S("/client/alpha/app//" + path); }
@@ -120,7 +111,7 @@ class ProxyProductTest : public LabTest {
     return nginx_->get("rpserver.local", "/app/" + path, std::move(more));
   }
 
-  std::unique_ptr<Process> application_;
+  std::optional<Application> application_;
   std::string port_ = "0";
   std::unique_ptr<Nginx> nginx_;
 };

@@ -1,10 +1,12 @@
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "tests/product/harness/application.h"
 #include "tests/product/harness/expect.h"
 #include "tests/product/harness/lab.h"
 #include "tests/product/harness/nginx.h"
@@ -17,9 +19,7 @@ namespace {
 
 // The page loads a script, which posts a form and listens to events, shows what came and reports it
 // to the application. That prints the report.
-constexpr const char* kApplication = R"PY(
-import http.server, sys, time
-
+constexpr std::string_view kApplication = R"PY(
 PAGE = b"""<!doctype html><meta charset="utf-8"><title>Orders</title>
 <link rel="stylesheet" href="style.css"><h1>Orders</h1>
 <p>Posted: <b id="posted">-</b></p><p>Heard: <b id="heard">-</b></p><script src="app.js"></script>"""
@@ -97,14 +97,6 @@ class Application(http.server.BaseHTTPRequestHandler):
             self.answer(204, "text/plain", b"")
         else:
             self.answer(201, "text/plain", ("took " + self.body()).encode())
-
-    def log_message(self, *unused):
-        pass
-
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-server.daemon_threads = True
-print("listening on", server.server_port, flush=True)
-server.serve_forever()
 )PY";
 
 /// A port that is free now, for a program that cannot choose one itself.
@@ -116,12 +108,7 @@ class WebApplicationTest : public LabTest {
     if (run({.argv = {"sh", "-c", "command -v chromium"}}).exit_code != 0) {
       GTEST_SKIP() << "not available: chromium (tools/install-packages test installs it)";
     }
-    write_text(authority_.scratch("app.py"), kApplication);
-    application_ = std::make_unique<Process>(
-        Command{.argv = {"python3", authority_.scratch("app.py").string()}});
-    const auto line = application_->out_line("listening on ", 20s);
-    ASSERT_TRUE(line) << application_->err();
-    port_ = line->substr(line->rfind(' ') + 1);
+    application_.emplace(authority_.scratch(""), kApplication);
   }
 
   /// nginx in front of a server that reaches the application by way of a client.
@@ -131,7 +118,7 @@ class WebApplicationTest : public LabTest {
     site_ = "http://rpserver.local:" + port;
     server_ = make_server({.flags = {"--rest", "unix:" + (home() / "server.sock").string(),
                                      "--allow-host", "rpserver.local", "--allow-origin", site_}});
-    client_ = make_client({.flags = {"--proxy", "app=http://127.0.0.1:" + port_}});
+    client_ = make_client({.flags = {"--proxy", "app=" + application_->origin()}});
     ASSERT_TRUE(client_->ready());
     const std::string listen = "listen unix:" + (home() / "front.sock").string() + ";";
     nginx_ = std::make_unique<Nginx>(
@@ -164,11 +151,13 @@ class WebApplicationTest : public LabTest {
     browser_ = std::make_unique<Process>(command);
   }
 
+  /// Another origin of the application, for a browser.
+  std::string by_name() const { return "http://localhost:" + application_->port(); }
+
   std::filesystem::path home() const { return authority_.scratch("nginx"); }
 
-  std::string port_;  // the application's
   std::string site_;
-  std::unique_ptr<Process> application_;
+  std::optional<Application> application_;
   std::unique_ptr<Nginx> nginx_;
   std::unique_ptr<Process> browser_;
 };
@@ -184,15 +173,15 @@ TEST_F(WebApplicationTest, ABrowserUsesItLikeALocalOne) {
 }
 
 TEST_F(WebApplicationTest, APageOfAnAllowedOriginCallsTheNodeAndReadsTheAnswer) {
-  start_pair({"--handlers", RP_COUNTING_PLUGIN, "--allow-origin", "http://localhost:" + port_});
-  browse("http://localhost:" + port_ + "/cross?" + client_->base() + ",page");
+  start_pair({"--handlers", RP_COUNTING_PLUGIN, "--allow-origin", by_name()});
+  browse(by_name() + "/cross?" + client_->base() + ",page");
   EXPECT_EQ(application_->out_line("report: ", 60s).value_or("none"), "report: 200 0 hello");
   EXPECT_EQ(curl({C("/server/runs/of//page")}).body, "1");
 }
 
 TEST_F(WebApplicationTest, APageOfAnotherOriginRunsAndReadsNothing) {
-  start_pair({"--handlers", RP_COUNTING_PLUGIN, "--allow-origin", "http://localhost:" + port_});
-  browse("http://127.0.0.1:" + port_ + "/cross?" + client_->base() + ",page");
+  start_pair({"--handlers", RP_COUNTING_PLUGIN, "--allow-origin", by_name()});
+  browse(application_->origin() + "/cross?" + client_->base() + ",page");
   EXPECT_EQ(application_->out_line("report: ", 60s).value_or("none"), "report: refused");
   EXPECT_EQ(curl({C("/server/runs/of//page")}).body, "0");
 }
