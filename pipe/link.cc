@@ -202,8 +202,10 @@ void Link::fit(Clock::time_point now) {
   const bool beside_calls = std::exchange(fitted_messages_, messages) != messages;
   const Pace& pace = beside_calls ? kBodiesBesideCalls : kBodiesAlone;
   batch_bytes_ = pace.batch_bytes;
-  session_->limit_bodies_in_flight(bytes_that_fill_the_line(
-      socket_.native_handle(), pace.bodies_bytes, std::numeric_limits<std::size_t>::max()));
+  session_->pace_bodies(
+      {.in_flight_max = bytes_that_fill_the_line(socket_.native_handle(), pace.bodies_bytes,
+                                                 std::numeric_limits<std::size_t>::max()),
+       .give_way = beside_calls});
 }
 
 /// Offers the scratch records to the socket and keeps what it does not take.

@@ -43,7 +43,7 @@ bool Outbox::may_send(const SendStream& stream) const {
   // The frame that only ends a body needs no window.
   return produced_ >= stream.after &&
          (stream.pieces.empty() ||
-          (session_window_.available(1) > 0 && sent_.bytes() < bodies_in_flight_max_));
+          (session_window_.available(1) > 0 && sent_.bytes() < pace_.in_flight_max));
 }
 
 void Outbox::enqueue(SendStream& stream) {
@@ -93,7 +93,10 @@ void Outbox::produce(std::string& out, std::size_t bytes_max) {
     if (sent_.has_repeats()) return;
   }
   if (is_paused()) return;
+  const bool has_messages = !unsent_messages().empty();
   produce_messages(out, bytes_max);
+  gave_way_ = pace_.give_way && has_messages && has_bodies() && !gave_way_;
+  if (gave_way_) return;
   // At least one turn even when messages alone fill the batch: bodies must not starve.
   do {
     if (!produce_data(out)) break;

@@ -80,9 +80,15 @@ class Outbox {
   /// Credit from the peer, for one stream or for the session; false if it is too much.
   [[nodiscard]] bool credit(SendStream& stream, std::uint32_t bytes);
   [[nodiscard]] bool session_credit(std::uint32_t bytes);
-  /// Bodies wait while so much is unacknowledged. What is on its way stands in front of every small
-  /// call, so no more of it is wanted than keeps the line busy.
-  void limit_bodies_in_flight(std::size_t bytes) { bodies_in_flight_max_ = bytes; }
+  /// How bodies go beside messages. What is on its way stands in front of every small call.
+  struct BodyPace {
+    /// Bodies wait while so much is unacknowledged: no more than keeps the line busy.
+    std::size_t in_flight_max;
+    /// Messages leave in a batch of their own, and the next one is of bodies: then the peer has
+    /// them before it must take the bodies, for the price of one more record.
+    bool give_way = false;
+  };
+  void pace_bodies(BodyPace pace) { pace_ = pace; }
   /// Whether a body waits for that, or for the next batch.
   bool has_bodies() const { return !turns_.empty(); }
   void set_session_window(std::uint32_t bytes) { session_window_ = SendWindow(bytes); }
@@ -96,7 +102,8 @@ class Outbox {
   [[nodiscard]] bool attach(std::uint64_t frames);
 
   /// Appends whole frames to `out` until it holds `bytes_max` or nothing may go. One frame more
-  /// than fits is possible, so a call of any size makes progress.
+  /// than fits is possible, so a call of any size makes progress. Call it again until it appends
+  /// nothing.
   void produce(std::string& out, std::size_t bytes_max);
   bool has_output() const;
 
@@ -125,9 +132,10 @@ class Outbox {
   void enqueue(SendStream& stream);
 
   const std::size_t unacknowledged_bytes_max_;
-  std::size_t bodies_in_flight_max_ = unacknowledged_bytes_max_;
-  std::string control_;  // frames of this link
-  std::string credits_;  // reliable control frames
+  BodyPace pace_{.in_flight_max = unacknowledged_bytes_max_};
+  bool gave_way_ = false;  // the last batch had no bodies, though some waited
+  std::string control_;    // frames of this link
+  std::string credits_;    // reliable control frames
   std::uint64_t credits_waiting_ = 0;
   bool silent_ = false;
   std::string messages_;  // encoded CALL and REPLY frames from messages_at_ on

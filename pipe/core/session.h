@@ -108,7 +108,7 @@ class Session {
   bool has_bodies() const { return outbox_.has_bodies(); }
   /// Bytes of calls and replies, without bodies that follow them, handed to all links so far.
   std::uint64_t message_bytes() const { return outbox_.produced(); }
-  void limit_bodies_in_flight(std::size_t bytes) { outbox_.limit_bodies_in_flight(bytes); }
+  void pace_bodies(Outbox::BodyPace pace) { outbox_.pace_bodies(pace); }
   /// A GOODBYE that ends the session waits for produce(), and nothing else.
   bool has_last_word() const { return outbox_.silent() && outbox_.has_output(); }
 

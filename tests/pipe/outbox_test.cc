@@ -76,6 +76,32 @@ TEST_F(OutboxTest, NeverSendsABodyBeforeItsHead) {
   EXPECT_TRUE(body->end_sent);
 }
 
+TEST_F(OutboxTest, SendsMessagesInABatchOfTheirOwnWhereBodiesGiveWay) {
+  outbox_.pace_bodies({.in_flight_max = kPlenty, .give_way = true});
+  auto body = stream(1);
+  outbox_.push(*body, std::string(100'000, 'b'), true);
+  push_call(2);
+  auto batch = produce();
+  ASSERT_EQ(batch.size(), 1U);
+  EXPECT_EQ(batch[0].type(), FrameType::call);
+  push_call(3);
+  batch = produce();
+  ASSERT_GE(batch.size(), 2U) << "bodies do not give way twice";
+  EXPECT_EQ(batch[0].type(), FrameType::call);
+  EXPECT_EQ(batch[1].type(), FrameType::data);
+  push_call(4);
+  EXPECT_EQ(produce().size(), 1U);
+  produce_all();
+  EXPECT_TRUE(body->end_sent);
+}
+
+TEST_F(OutboxTest, SendsMessagesTogetherWithBodiesThatDoNotGiveWay) {
+  auto body = stream(1);
+  outbox_.push(*body, "body", true);
+  push_call(2);
+  EXPECT_EQ(produce().size(), 2U);
+}
+
 TEST_F(OutboxTest, KeepsMessagesInOrderAcrossManyBatches) {
   std::vector<CallId> expected;
   for (CallId id = 1; id <= 5000; ++id) {
