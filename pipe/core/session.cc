@@ -14,10 +14,10 @@ namespace {
 constexpr std::size_t kAckBytes = 32 * 1024;
 constexpr std::chrono::milliseconds kAckDelay{100};
 
-// Two nodes that exchange bursts of small calls work at the same time if each hands over what it
-// has before it is done with the burst. Smaller parts cost more records and system calls than they
-// save (docs/performance.md).
-constexpr std::size_t kEarlyBytes = 4 * 1024;
+// Two nodes that exchange bursts of small calls work at the same time if each hands over half of
+// what it makes of a burst while it works on the rest. Halves below this cost more records and
+// system calls than they save (docs/performance.md).
+constexpr std::size_t kHalfBytesMin = 3 * 1024;
 
 }  // namespace
 
@@ -74,11 +74,14 @@ error_code Session::receive(std::string_view bytes, Clock::time_point now) {
   bytes_received_ += bytes.size();
   unacknowledged_bytes_ += bytes.size();
   decoder_.push(bytes);
+  const std::size_t half = std::max(bytes.size() / 2, kHalfBytesMin);
   while (auto frame = decoder_.next()) {
     if (!*frame) return fail(static_cast<Errc>(frame->error().value()));
     if (auto ec = on_frame(**frame)) return ec;
     if (over_ || !attached_) return Errc::link_lost;  // whoever was told ended us
-    if (outbox_.waiting_bytes() >= kEarlyBytes) owner_.session_has_batch();
+    if (outbox_.waiting_bytes() >= half && decoder_.unread().size() >= kHalfBytesMin) {
+      owner_.session_has_batch();
+    }
   }
   if (outbox_.waiting_bytes() > 2 * options_.limits.outbound_bytes_max) {
     return fail(Errc::overloaded, "the peer does not read what it asks for");

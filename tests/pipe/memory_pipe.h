@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,9 +57,13 @@ class End final : private SessionOwner {
   int draining = 0;
   int pings = 0;
   std::vector<Clock::duration> pongs;
+  std::function<void()> on_batch;  ///< from inside receive(); null: the batch waits
 
  private:
   void session_woke() override { ++woke; }
+  void session_has_batch() override {
+    if (on_batch) on_batch();
+  }
   void session_draining(const Failure&) override { ++draining; }
   void session_pinged() override { ++pings; }
   void session_ponged(Clock::duration round_trip) override { pongs.push_back(round_trip); }

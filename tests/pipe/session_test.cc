@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipe/core/head.h"
 #include "tests/pipe/memory_pipe.h"
 
 namespace rp::pipe {
@@ -302,6 +303,44 @@ TEST(SessionTest, SinksMayCancelFromInsideTheirData) {
   pipe.settle();
   EXPECT_EQ(sink->body.size(), 16'384U);
   EXPECT_EQ(sink->endings, 0);
+}
+
+/// How many replies a session hands over in the midst of a burst of calls, batch by batch; what is
+/// left afterwards comes last.
+std::vector<std::size_t> replies_to_burst(CallId calls) {
+  LonePeer peer;
+  peer.end.target.answer = [](Received& call) { call.sink->reply({}, std::move(call.body)); };
+  std::vector<std::size_t> batches;
+  const auto batch = [&] {
+    const auto said = peer.says();
+    batches.push_back(
+        static_cast<std::size_t>(std::count_if(said.begin(), said.end(), [](const SentFrame& f) {
+          return f.type() == FrameType::reply;
+        })));
+  };
+  peer.end.on_batch = batch;
+  std::string burst;
+  for (CallId id = kFirstId; id < kFirstId + calls; ++id) {
+    append_call(event(), std::string(100, 'b'), /*whole=*/true, id, peer.now, burst);
+  }
+  EXPECT_EQ(peer.sends(burst), error_code());
+  batch();
+  return batches;
+}
+
+TEST(SessionTest, HandsHalfOfABurstOverBeforeItWorksOnTheRest) {
+  for (const CallId calls : {64U, 200U, 1000U}) {
+    const auto batches = replies_to_burst(calls);
+    ASSERT_EQ(batches.size(), 2U) << calls;
+    EXPECT_EQ(batches[0] + batches[1], calls);
+    EXPECT_GT(batches[0], calls / 3);
+    EXPECT_GT(batches[1], calls / 3);
+  }
+}
+
+TEST(SessionTest, KeepsASmallBurstTogether) {
+  EXPECT_EQ(replies_to_burst(1), std::vector<std::size_t>{1});
+  EXPECT_EQ(replies_to_burst(40), std::vector<std::size_t>{40});
 }
 
 }  // namespace
