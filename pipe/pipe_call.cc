@@ -65,7 +65,7 @@ struct Submission {
   std::string body;
   std::shared_ptr<ReplySink> sink;
 
-  Submission(Start s, Event e, std::string b, std::shared_ptr<ReplySink> k)
+  Submission(Start s, Event&& e, std::string&& b, std::shared_ptr<ReplySink>&& k)
       : start(std::move(s)), event(std::move(e)), body(std::move(b)), sink(std::move(k)) {}
   Submission(Submission&&) noexcept = default;
   ~Submission() {

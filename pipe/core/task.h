@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace rp::pipe {
@@ -9,7 +11,9 @@ namespace rp::pipe {
 class Task {
  public:
   template <class F>
-  Task(F f) : work_(std::make_unique<Work<F>>(std::move(f))) {}  // NOLINT: implicit like a lambda
+  requires(!std::same_as<std::remove_cvref_t<F>, Task>)
+      Task(F&& f)  // NOLINT: implicit like a lambda
+      : work_(std::make_unique<Work<std::remove_cvref_t<F>>>(std::forward<F>(f))) {}
 
   void operator()() { work_->run(); }
 
@@ -20,7 +24,8 @@ class Task {
   };
   template <class F>
   struct Work final : Base {
-    explicit Work(F f) : function(std::move(f)) {}
+    template <class G>
+    explicit Work(G&& f) : function(std::forward<G>(f)) {}
     void run() override { function(); }
     F function;
   };
