@@ -52,8 +52,22 @@ void IoThread::post(Task task) {
     if (stopped_) return;
     posted_.push_back(std::move(task));
     if (woken_) return;
+    if (posted_.size() < WakeBatch::kWorthWaking && WakeBatch::defer(sleeper_)) return;
     woken_ = true;
   }
+  wake();
+}
+
+void IoThread::wake_for_work() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (woken_ || posted_.empty()) return;
+    woken_ = true;
+  }
+  wake();
+}
+
+void IoThread::wake() {
   boost::asio::post(context_, [this] { run_posted(); });
 }
 
@@ -63,8 +77,17 @@ void IoThread::run_posted() {
     running_.swap(posted_);
     woken_ = false;
   }
+  runs_posted_ = true;
   for (Task& task : running_) task();
+  runs_posted_ = false;
   running_.clear();
+  for (Task& task : soon_) task();
+  soon_.clear();
+}
+
+void IoThread::run_soon(Task task) {
+  if (runs_posted_) return soon_.push_back(std::move(task));
+  boost::asio::post(context_, std::move(task));
 }
 
 }  // namespace rp::pipe

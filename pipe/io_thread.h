@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "pipe/core/task.h"
+#include "pipe/wake_batch.h"
 
 namespace rp::pipe {
 
@@ -17,7 +18,7 @@ namespace rp::pipe {
 ///
 /// Threads meet it only through post(). What many threads post meanwhile is run in one go, after a
 /// single wake-up.
-class IoThread final : public HomeThread {
+class IoThread final : public HomeThread, private Sleeper {
  public:
   IoThread();
   /// stop(), then destroys what is left, suspended coroutines included.
@@ -33,6 +34,9 @@ class IoThread final : public HomeThread {
 
   bool is_current() const noexcept override;
   void post(Task task) override;
+  /// On this thread only: runs `task` when whatever runs now is done, and before the loop looks for
+  /// input where that was posted. So the frames of many posted calls leave together.
+  void run_soon(Task task);
 
   /// Buffers that every link of this thread uses in turn, never across a suspension: idle links
   /// hold no memory of their own for I/O.
@@ -45,15 +49,21 @@ class IoThread final : public HomeThread {
   Scratch& scratch() noexcept { return scratch_; }
 
  private:
+  void wake_for_work() override;
+  void wake();
   void run_posted();
 
   Scratch scratch_;
+  const std::shared_ptr<Sleeper> sleeper_{std::shared_ptr<Sleeper>(), this};  // owns nothing
 
   std::mutex mutex_;          // guards the three below
   std::vector<Task> posted_;  // waits for the loop
   bool woken_ = false;        // run_posted() is on its way
   bool stopped_ = false;
-  std::vector<Task> running_;  // used on the thread only; kept for its memory
+  // Used on the thread only; the vectors are kept for their memory.
+  std::vector<Task> running_;
+  std::vector<Task> soon_;  // for the end of run_posted()
+  bool runs_posted_ = false;
 
   // Below what suspended coroutines may still use while the context destroys them.
   boost::asio::io_context context_{1};

@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "pipe/path.h"
+#include "pipe/wake_batch.h"
 
 namespace rp::pipe {
 namespace {
@@ -166,6 +167,7 @@ bool Link::decrypt() {
 bool Link::take(std::string_view plain) {
   const auto now = Clock::now();
   if (now - std::exchange(taken_at_, now) < kKeepBuffers) tls_->keep_buffers(true);
+  const WakeBatch batch;
   if (auto ec = session_->receive(plain, now)) close(ec);
   return !closed_;
 }
@@ -319,7 +321,7 @@ bool Link::input_waits() {
 void Link::wake() {
   if (busy_ || closed_ || wake_posted_ || !session_) return;
   wake_posted_ = true;
-  asio::post(thread_.context(), [this, done = tracked([](error_code) {})]() mutable {
+  thread_.run_soon([this, done = tracked([](error_code) {})]() mutable {
     wake_posted_ = false;
     busy_ = true;
     flush();

@@ -28,15 +28,26 @@ Mailbox::~Mailbox() {
 
 template <class Push>
 bool Mailbox::post(Push push) {
-  bool first = false;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
     push(posted_);
-    first = !std::exchange(wake_pending_, true);
+    if (woken_) return true;
+    const bool waits = posted_.ready.size() < pipe::WakeBatch::kWorthWaking;
+    if (waits && pipe::WakeBatch::defer(shared_from_this())) return true;
+    woken_ = true;
   }
-  if (first) wake();
+  wake();
   return true;
+}
+
+void Mailbox::wake_for_work() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (woken_ || posted_.empty()) return;
+    woken_ = true;
+  }
+  wake();
 }
 
 void Mailbox::ready(std::shared_ptr<Exchange> exchange) {
@@ -64,7 +75,7 @@ void Mailbox::adopt_thread() { this_threads_mailbox = this; }
 void Mailbox::take(Batch& batch) {
   const std::lock_guard lock(mutex_);
   std::swap(batch, posted_);
-  wake_pending_ = false;
+  woken_ = false;
 }
 
 void Mailbox::wake() const { ::eventfd_write(wake_fd_, 1); }

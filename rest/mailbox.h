@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pipe/wake_batch.h"
 #include "rest/request.h"
 
 namespace rp::rest {
@@ -25,10 +26,10 @@ struct Arrival {
 /// without one, new connections and tasks. Many posts cost one wake-up.
 ///
 /// Outlives its transport when exchanges do; closed, it drops what is posted.
-class Mailbox {
+class Mailbox final : public pipe::Sleeper, public std::enable_shared_from_this<Mailbox> {
  public:
   explicit Mailbox(std::size_t stream_bytes_max);
-  ~Mailbox();
+  ~Mailbox() override;
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
@@ -55,6 +56,10 @@ class Mailbox {
     std::vector<Orphan> orphans;
     std::vector<Arrival> arrivals;
     std::vector<std::function<void()>> tasks;
+
+    bool empty() const {
+      return ready.empty() && orphans.empty() && arrivals.empty() && tasks.empty();
+    }
   };
   /// Declares the calling thread the owner's.
   void adopt_thread();
@@ -66,6 +71,7 @@ class Mailbox {
   void close();
 
  private:
+  void wake_for_work() override;
   template <class Push>
   bool post(Push push);
 
@@ -75,7 +81,7 @@ class Mailbox {
 
   std::mutex mutex_;  ///< guards everything below
   Batch posted_;
-  bool wake_pending_ = false;
+  bool woken_ = false;  ///< take() is on its way
   bool closed_ = false;
 };
 

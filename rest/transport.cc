@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "pipe/log.h"
+#include "pipe/wake_batch.h"
 #include "rest/connection_set.h"
 
 namespace rp::rest {
@@ -74,6 +75,7 @@ void Transport::registerPoller(ps::Polling::Epoll& poller) {
 // ---------------------------------------------------------------------------------------- events
 
 void Transport::onReady(const ps::Aio::FdSet& events) {
+  const pipe::WakeBatch batch;
   mailbox->adopt_thread();
   now = pipe::Clock::now();
   const auto reads = take_reads();
