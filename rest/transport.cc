@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <sys/socket.h>
@@ -44,7 +45,9 @@ class Transport final : public ps::Aio::Handler, public ConnectionSet {
   void adopt(Arrival arrival) override;
   void remove(int fd) override;
   void on_event(const ps::Aio::FdSet::Entry& entry);
-  void read(Connection& connection);
+  /// How far to read: until the socket is empty, or has given less than was asked for.
+  enum class Until : std::uint8_t { empty, short_read };
+  void read(Connection& connection, Until until);
   void look_at_paused(Connection& connection);
   void on_end_of_input(Connection& connection, bool fully);
 
@@ -53,6 +56,14 @@ class Transport final : public ps::Aio::Handler, public ConnectionSet {
 };
 
 ps::Polling::Tag tag_of(int fd) { return ps::Polling::Tag(static_cast<std::uint64_t>(fd)); }
+
+/// Whether the peer has sent its end. Pistache knows that and keeps it in a private base.
+bool has_ended(const ps::Aio::FdSet::Entry& entry) {
+  using Event = const ps::Polling::Event&;
+  using ps::Polling::NotifyOn;
+  const auto flags = Event(entry).flags;  // the one cast that may reach a private base
+  return flags.hasFlag(NotifyOn::Shutdown) || flags.hasFlag(NotifyOn::Hangup);
+}
 
 /// True when nothing sent to the peer can arrive any more, as opposed to a half-closed one.
 bool hung_up(int fd) {
@@ -93,7 +104,7 @@ void Transport::onReady(const ps::Aio::FdSet& events) {
   for (const Key key : reads) {
     if (Connection* connection = find(key)) {
       connection->begin_round();
-      read(*connection);
+      read(*connection, Until::empty);
       settle();
     }
   }
@@ -109,11 +120,12 @@ void Transport::on_event(const ps::Aio::FdSet::Entry& entry) {
   const bool writable_only = entry.isWritable() && !entry.isReadable() && !entry.isHangup();
   if (writable_only) return;
   connection->begin_round();
-  read(*connection);
+  read(*connection, has_ended(entry) ? Until::empty : Until::short_read);
 }
 
-/// Reads until the socket is empty, since no event comes for what is left in it.
-void Transport::read(Connection& connection) {
+/// No event comes for what is left in the socket. What comes after a short read has an event of its
+/// own, but for an end of input that was told together with the input before it.
+void Transport::read(Connection& connection, Until until) {
   for (;;) {
     const ssize_t received = ::recv(connection.fd(), buffer_.get(), kReadBytes, 0);
     if (received == 0) return on_end_of_input(connection, hung_up(connection.fd()));
@@ -124,6 +136,7 @@ void Transport::read(Connection& connection) {
     }
     switch (connection.on_input({buffer_.get(), static_cast<std::size_t>(received)})) {
       case Connection::Reading::go_on:
+        if (until == Until::short_read && received < ssize_t{kReadBytes}) return;
         break;
       case Connection::Reading::yield:
         return read_soon(connection);
