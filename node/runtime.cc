@@ -121,6 +121,8 @@ rest::ServerOptions Runtime::rest_options() const {
   rest::ServerOptions options;
   options.endpoints = config_.rest;
   options.unix_mode = config_.rest_socket_mode;
+  // A request keeps HTTP's thread as busy as the threads of the two pipe ends together.
+  options.threads = static_cast<unsigned>((config_.threads + 1) / 2);
   options.limits.body_bytes_max = config_.body_bytes_max;
   options.limits.head_bytes_max = config_.rest_header_bytes_max;
   options.limits.connections_max = config_.rest_connections_max;
