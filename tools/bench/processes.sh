@@ -26,6 +26,15 @@ stop_processes() {
   for name in "${!pids[@]}"; do stop "$name"; done
 }
 
+# processor_ticks NAME...: that these and their children have used; so many to the second: getconf
+# CLK_TCK.
+processor_ticks() {
+  local name pid
+  for name in "$@"; do
+    for pid in "${pids[$name]}" $(pgrep -P "${pids[$name]}"); do cat "/proc/$pid/stat"; done
+  done | awk '{ticks += $14 + $15} END {print ticks}'
+}
+
 # await_output NAME PATTERN [SECONDS]: prints the first group of the first line that matches.
 await_output() {
   local waited

@@ -2,6 +2,8 @@
 # Sourced by run: section "rest". Uses: $bin, $state, $rounds, $wrk_seconds, ${on_core[@]}.
 
 rest_sides=(nodes nginx haproxy)
+declare -A chain=([nodes]='client server' [nginx]='nginx-edge nginx-far nginx-hello'
+  [haproxy]='haproxy-edge haproxy-far nginx-hello' [hello]=nginx-hello)  # its processes
 
 measure_rest() {
   local connections round side
@@ -13,7 +15,7 @@ measure_rest() {
   for connections in 1 64 256; do
     say "HTTP, $connections connections"
     for ((round = 0; round < rounds; ++round)); do
-      for side in "${rest_sides[@]}"; do
+      for side in "${rest_sides[@]}" hello; do
         record "$side-$connections" "$(wrk_round "$side" "$connections")"
       done
     done
@@ -32,7 +34,8 @@ start_nodes() {
 }
 
 # Two chains of a proxy, mutual TLS 1.3 and another proxy, each its own process, with one and the
-# same program behind them: sets ${url[nginx]} and ${url[haproxy]}.
+# same program behind them: sets ${url[nginx]} and ${url[haproxy]}, and with ${url[hello]} that
+# program itself, which shows what wrk leaves of two cores.
 start_chains() {
   local edge far hello user=
   hello=$(free_port)
@@ -40,6 +43,7 @@ start_chains() {
   edge=$(free_port) far=$(free_port)
   for name in hello far edge; do start_nginx "$name"; done
   url[nginx]=http://127.0.0.1:$edge/server/time
+  url[hello]=http://127.0.0.1:$hello/
 
   edge=$(free_port) far=$(free_port)
   for name in far edge; do start_haproxy "$name"; done
@@ -74,24 +78,38 @@ start_haproxy() {
 
 # wrk_round SIDE CONNECTIONS: one line of figures; an answer that is not 2xx ends everything.
 wrk_round() {
-  local line
+  local line ticks
+  # shellcheck disable=SC2086  # names without spaces
+  ticks=$(processor_ticks ${chain[$1]})
   line=$("${on_core[@]}" wrk -t 1 -c "$2" -d "${wrk_seconds}s" -s tools/bench/report.lua \
     "${url[$1]}" | grep -E '^requests_per_s=') || die "wrk gave no figures for ${url[$1]}"
   [[ $line == *errors=0 ]] || die "$1 with $2 connections: $line"
-  echo "$line"
+  # shellcheck disable=SC2086
+  ticks=$(($(processor_ticks ${chain[$1]}) - ticks))
+  [[ $line =~ requests=([0-9]+) ]] || die "wrk did not count: $line"
+  echo "$line per_processor_s=$((BASH_REMATCH[1] * $(getconf CLK_TCK) / (ticks + 1)))"
 }
 
 # show_rest CONNECTIONS
 show_rest() {
   local side to_nginx='' to_haproxy=''
-  for side in "${rest_sides[@]}"; do show_side "$side-$1" requests_per_s; done
+  for side in "${rest_sides[@]}" hello; do
+    show_side "$side-$1" requests_per_s
+    show_figure "$side-$1" per_processor_s "for each second of processor time, without wrk's"
+  done
   if (($1 >= 64)); then to_nginx=2.5 to_haproxy=2; fi
-  show_goal "rest_$1: requests/s of the nodes against two nginx" \
-    "$(median_ratio "nodes-$1" "nginx-$1" requests_per_s)" '>=' "$to_nginx"
-  show_goal "rest_$1: requests/s of the nodes against two haproxy" \
-    "$(median_ratio "nodes-$1" "haproxy-$1" requests_per_s)" '>=' "$to_haproxy"
+  show_rest_goal "$1" requests_per_s 'requests/s' nginx "$to_nginx"
+  show_rest_goal "$1" requests_per_s 'requests/s' haproxy "$to_haproxy"
+  show_rest_goal "$1" per_processor_s 'requests/processor s' nginx
+  show_rest_goal "$1" per_processor_s 'requests/processor s' haproxy
   if (($1 == 1)); then
     show_goal 'rest_1: p50 of the nodes against two nginx' \
       "$(median_ratio nodes-1 nginx-1 p50_us)" '<=' 0.8
   fi
+}
+
+# show_rest_goal CONNECTIONS NAME UNIT SIDE [GOAL]
+show_rest_goal() {
+  show_goal "rest_$1: $3 of the nodes against two $4" "$(median_ratio "nodes-$1" "$4-$1" "$2")" \
+    '>=' "${5:-}"
 }
