@@ -186,7 +186,8 @@ void Link::flush() {
 
 void Link::send_batch() {
   std::string& frames = thread_.scratch().plain_out;
-  while (!closed_ && !send_failed_ && unsent_.empty()) {
+  bool more = true;  // not asked of the session at first: it may owe an acknowledgement
+  while (more && !closed_ && !send_failed_ && unsent_.empty()) {
     frames.clear();
     session_->produce(frames, batch_bytes_, Clock::now());
     if (frames.empty()) break;
@@ -194,6 +195,7 @@ void Link::send_batch() {
     if (auto ec = tls_->write(frames)) return close(ec);
     send_records();
     if (session_->has_bodies()) fit(Clock::now());
+    more = session_->has_output();
   }
 }
 
