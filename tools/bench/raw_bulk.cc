@@ -4,20 +4,22 @@
 #include "tools/bench/bulk_main.h"
 #include "tools/bench/raw_tls.h"
 
-/// The raw side of bulk transfers: one SSL_write and one send per piece, nothing between them. The
-/// first byte from the dialling side says which way the bytes go.
+/// The raw side of bulk transfers: one SSL_write and one send per piece, nothing between them; each
+/// piece is made anew, as the pipe's are. The first byte from the dialling side says which way the
+/// bytes go.
 namespace rp::bench {
 namespace {
 
 constexpr char kDown = 'd';
 constexpr char kUp = 'u';
 
+std::string make_piece() { return std::string(kPieceBytes, 'b'); }
+
 void serve_one(RawTls& connection) {
   std::string in;
   if (!connection.receive(in)) return;
-  const std::string piece(kPieceBytes, 'b');
   if (in.front() == kDown) {
-    while (connection.send(piece)) continue;
+    while (connection.send(make_piece())) continue;
   } else {
     while (connection.receive(in)) in.clear();
   }
@@ -32,14 +34,13 @@ void load(const std::filesystem::path& identity, std::uint16_t port, Direction d
   RawTls connection(connect_to_loopback(port), tls_settings(TlsSide::client, identity),
                     TlsSide::client);
   connection.send(std::string(1, direction == Direction::down ? kDown : kUp));
-  const std::string piece(kPieceBytes, 'b');
   std::string in;
   meter.start();
   bool alive = true;
   do {
     in.clear();
-    alive = direction == Direction::down ? connection.receive(in) : connection.send(piece);
-  } while (alive && meter.passed(direction == Direction::down ? in.size() : piece.size()));
+    alive = direction == Direction::down ? connection.receive(in) : connection.send(make_piece());
+  } while (alive && meter.passed(direction == Direction::down ? in.size() : kPieceBytes));
   if (!alive) throw std::runtime_error("the server has closed");
 }
 
