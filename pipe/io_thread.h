@@ -54,7 +54,8 @@ class IoThread final : public HomeThread, private Sleeper {
   void run_posted();
 
   Scratch scratch_;
-  const std::shared_ptr<Sleeper> sleeper_{std::shared_ptr<Sleeper>(), this};  // owns nothing
+  // Owns nothing: this outlives the threads that post to it.
+  const std::shared_ptr<Sleeper> sleeper_{std::shared_ptr<Sleeper>(), this};
 
   std::mutex mutex_;          // guards the three below
   std::vector<Task> posted_;  // waits for the loop

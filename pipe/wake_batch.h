@@ -35,7 +35,7 @@ class WakeBatch {
   WakeBatch(const WakeBatch&) = delete;
   WakeBatch& operator=(const WakeBatch&) = delete;
 
-  /// Leaves the wake-up to this thread's batch; false if it has none.
+  /// Leaves the wake-up to this thread's batch, once for each sleeper; false if it has none.
   [[nodiscard]] static bool defer(std::shared_ptr<Sleeper> sleeper);
 
  private:

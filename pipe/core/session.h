@@ -104,10 +104,11 @@ class Session {
   /// Appends frames to `out` until it holds about `bytes_max`.
   void produce(std::string& out, std::size_t bytes_max, Clock::time_point now);
   bool has_output() const { return outbox_.has_output(); }
-  /// Bodies wait to be sent; and how much of them may be on its way.
+  /// Bodies wait to be sent.
   bool has_bodies() const { return outbox_.has_bodies(); }
   /// Bytes of calls and replies, without bodies that follow them, handed to all links so far.
   std::uint64_t message_bytes() const { return outbox_.produced(); }
+  /// How bodies go beside calls; without limit, and giving no way, until it is first said.
   void pace_bodies(Outbox::BodyPace pace) { outbox_.pace_bodies(pace); }
   /// A GOODBYE that ends the session waits for produce(), and nothing else.
   bool has_last_word() const { return outbox_.silent() && outbox_.has_output(); }

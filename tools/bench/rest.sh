@@ -87,6 +87,7 @@ wrk_round() {
   # shellcheck disable=SC2086
   ticks=$(($(processor_ticks ${chain[$1]}) - ticks))
   [[ $line =~ requests=([0-9]+) ]] || die "wrk did not count: $line"
+  # A tick more, lest there be none.
   echo "$line per_processor_s=$((BASH_REMATCH[1] * $(getconf CLK_TCK) / (ticks + 1)))"
 }
 
