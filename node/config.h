@@ -138,7 +138,7 @@ struct Config {
   std::size_t rest_header_bytes_max = 0;
 
   // Operation
-  std::size_t threads = 0;  ///< of the pipes; never 0 once loaded
+  std::size_t threads = 0;  ///< for I/O; never 0 once loaded
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
   std::optional<HostPort> statsd;  ///< absent: off

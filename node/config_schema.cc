@@ -166,7 +166,7 @@ const std::array kSettings{
             "bytes of all messages; 0 is 1GiB in memory, and what the disk holds with data"},
 
     Setting{"threads", kind::Count{&Config::threads, 0, 256}, Applies::both, false, "0", "0", kOperation,
-            "I/O threads of the pipes, and half as many for HTTP, 16 at most; 0 is one per processor"},
+            "I/O threads of the pipes; the first half of them serve HTTP too; 0 is one per processor"},
     Setting{"drain_timeout", kind::Duration{&Config::drain_timeout, milliseconds(0), minutes(10)},
             Applies::both, false, "10", "10", kOperation,
             "how long requests in flight may go on after SIGTERM"},

@@ -81,7 +81,7 @@ Runtime::Runtime(const Config& config)
   local_handlers_ = std::make_unique<LocalHandlers>(config_, name_, dispatcher_);
   queue_ = std::make_unique<MessageQueue>(config_, dispatcher_, metrics_);
   for (std::size_t i = 0; i < config_.threads; ++i) {
-    threads_.push_back(std::make_unique<pipe::IoThread>());
+    threads_.push_back(std::make_shared<pipe::IoThread>());
   }
   waiting_ = WaitingCalls::create(threads_.front()->context(), {.wait = config_.connection_wait});
 }
@@ -121,8 +121,6 @@ rest::ServerOptions Runtime::rest_options() const {
   rest::ServerOptions options;
   options.endpoints = config_.rest;
   options.unix_mode = config_.rest_socket_mode;
-  // A request keeps HTTP's thread as busy as the threads of the two pipe ends together.
-  options.threads = static_cast<unsigned>((config_.threads + 1) / 2);
   options.limits.body_bytes_max = config_.body_bytes_max;
   options.limits.head_bytes_max = config_.rest_header_bytes_max;
   options.limits.connections_max = config_.rest_connections_max;
@@ -136,6 +134,11 @@ rest::ServerOptions Runtime::rest_options() const {
     options.guard.bearer_token = read_secret(config_.rest_token_file);
   }
   return options;
+}
+
+std::vector<std::shared_ptr<pipe::IoThread>> Runtime::rest_threads() const {
+  const auto count = static_cast<std::ptrdiff_t>((threads_.size() + 1) / 2);
+  return {threads_.begin(), threads_.begin() + count};
 }
 
 void Runtime::add_common_routes(rest::Router& router, NodeEnd& end) {
@@ -176,7 +179,8 @@ int Runtime::run(NodeEnd& end) {
   rest::ServerOptions options = rest_options();
   options.streams_body = [router](const rest::Request& r) { return router->streams_body(r); };
   rest_ = std::make_unique<rest::Server>(
-      std::move(options), [router](const std::shared_ptr<rest::Exchange>& e) { (*router)(e); });
+      std::move(options), [router](const std::shared_ptr<rest::Exchange>& e) { (*router)(e); },
+      rest_threads());
 
   const std::string ready = end.start();
   std::string endpoints;

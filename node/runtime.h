@@ -95,7 +95,7 @@ class Runtime {
   WaitingCalls& waiting() { return *waiting_; }
 
   /// At least one; the first also carries the timers of waiting calls.
-  std::vector<std::unique_ptr<pipe::IoThread>>& threads() { return threads_; }
+  std::vector<std::shared_ptr<pipe::IoThread>>& threads() { return threads_; }
   boost::asio::io_context& main_context() { return main_; }
 
   /// Settings of every pipe of this node.
@@ -105,6 +105,7 @@ class Runtime {
   void load_plugins();
   void add_common_routes(rest::Router& router, NodeEnd& end);
   rest::ServerOptions rest_options() const;
+  std::vector<std::shared_ptr<pipe::IoThread>> rest_threads() const;
   void watch_files(NodeEnd& end);
   void reload(NodeEnd& end);
   void drain(NodeEnd& end);
@@ -132,7 +133,7 @@ class Runtime {
   pipe::EventTarget* for_pipes_ = &guarded_handlers_;
   const rest::EventGateway gateway_;
 
-  std::vector<std::unique_ptr<pipe::IoThread>> threads_;
+  std::vector<std::shared_ptr<pipe::IoThread>> threads_;
   std::shared_ptr<WaitingCalls> waiting_;
   std::unique_ptr<rest::Server> rest_;
   std::vector<Registry::Callback> exported_;

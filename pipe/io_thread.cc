@@ -1,6 +1,6 @@
 #include "pipe/io_thread.h"
 
-#include <exception>
+#include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -77,16 +77,27 @@ void IoThread::run_posted() {
     running_.swap(posted_);
     woken_ = false;
   }
-  runs_posted_ = true;
+  const Turn turn(*this);
   for (Task& task : running_) task();
-  runs_posted_ = false;
   running_.clear();
-  for (Task& task : soon_) task();
+}
+
+IoThread::Turn::Turn(IoThread& thread)
+    : thread_(thread), outermost_(!std::exchange(thread.in_turn_, true)) {}
+
+IoThread::Turn::~Turn() {
+  if (outermost_) thread_.end_turn();
+}
+
+void IoThread::end_turn() {
+  // A task may ask for another one.
+  for (std::size_t i = 0; i < soon_.size(); ++i) Task(std::move(soon_[i]))();
   soon_.clear();
+  in_turn_ = false;
 }
 
 void IoThread::run_soon(Task task) {
-  if (runs_posted_) return soon_.push_back(std::move(task));
+  if (in_turn_) return soon_.push_back(std::move(task));
   boost::asio::post(context_, std::move(task));
 }
 

@@ -34,8 +34,23 @@ class IoThread final : public HomeThread, private Sleeper {
 
   bool is_current() const noexcept override;
   void post(Task task) override;
-  /// On this thread only: runs `task` when whatever runs now is done, and before the loop looks for
-  /// input where that was posted. So the frames of many posted calls leave together.
+
+  /// Made and destroyed on the thread, for whatever the loop does in one go. At the end of the
+  /// outermost one, and so before the loop looks for input again, runs what run_soon() was given
+  /// meanwhile. So the frames and the answers of many calls leave together.
+  class Turn {
+   public:
+    explicit Turn(IoThread& thread);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    IoThread& thread_;
+    const bool outermost_;
+  };
+  /// On this thread only: runs `task` at the end of the turn, or else when whatever runs now is
+  /// done.
   void run_soon(Task task);
 
   /// Buffers that every link of this thread uses in turn, never across a suspension: idle links
@@ -52,6 +67,7 @@ class IoThread final : public HomeThread, private Sleeper {
   void wake_for_work() override;
   void wake();
   void run_posted();
+  void end_turn();
 
   Scratch scratch_;
   // Owns nothing: this outlives the threads that post to it.
@@ -63,8 +79,8 @@ class IoThread final : public HomeThread, private Sleeper {
   bool stopped_ = false;
   // Used on the thread only; the vectors are kept for their memory.
   std::vector<Task> running_;
-  std::vector<Task> soon_;  // for the end of run_posted()
-  bool runs_posted_ = false;
+  std::vector<Task> soon_;  // for the end of the turn
+  bool in_turn_ = false;
 
   // Below what suspended coroutines may still use while the context destroys them.
   boost::asio::io_context context_{1};

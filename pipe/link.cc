@@ -244,6 +244,7 @@ void Link::arm_read() {
   read_armed_ = true;
   ++operations_;
   socket_.async_receive(asio::buffer(first_in_), [this](error_code ec, std::size_t received) {
+    const IoThread::Turn turn(thread_);
     read_armed_ = false;
     closed_ ? linger_on() : service(ec, received);
     --operations_;

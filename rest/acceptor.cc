@@ -87,7 +87,7 @@ class Acceptor::Impl {
 
   ~Impl() { stop(); }
 
-  std::vector<Endpoint> start() {
+  std::vector<Endpoint> bind() {
     std::vector<Endpoint> bound;
     std::vector<std::unique_ptr<Port>> ports;
     for (const Endpoint& endpoint : options_.endpoints) {
@@ -95,9 +95,12 @@ class Acceptor::Impl {
       bound.push_back(ports.back()->listener.endpoint());
     }
     ports_ = std::move(ports);
+    return bound;
+  }
+
+  void start() {
     for (const auto& port : ports_) wait(*port);
     thread_ = std::thread([this] { io_.run(); });
-    return bound;
   }
 
   void stop() {
@@ -159,12 +162,12 @@ class Acceptor::Impl {
     if (port.listener.endpoint().is_unix()) {
       if (!may_connect(fd)) return refuse(fd);
       stats_.connections_accepted.fetch_add(1, std::memory_order_relaxed);
-      return deliver_({fd, {"unix", 0}, ""});
+      return deliver_(Arrival(fd, {"unix", 0}, "", stats_));
     }
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     stats_.connections_accepted.fetch_add(1, std::memory_order_relaxed);
-    deliver_({fd, remote_of(address), local_address_of(fd)});
+    deliver_(Arrival(fd, remote_of(address), local_address_of(fd), stats_));
   }
 
   void refuse(int fd) {
@@ -211,7 +214,8 @@ class Acceptor::Impl {
 Acceptor::Acceptor(const ServerOptions& options, Stats& stats, std::function<void(Arrival)> deliver)
     : impl_(std::make_unique<Impl>(options, stats, std::move(deliver))) {}
 Acceptor::~Acceptor() = default;
-std::vector<Endpoint> Acceptor::start() { return impl_->start(); }
+std::vector<Endpoint> Acceptor::bind() { return impl_->bind(); }
+void Acceptor::start() { impl_->start(); }
 void Acceptor::stop() { impl_->stop(); }
 
 }  // namespace rp::rest

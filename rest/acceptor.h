@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "rest/mailbox.h"
+#include "rest/arrival.h"
 #include "rest/server.h"
 
 namespace rp::rest {
@@ -13,16 +13,16 @@ namespace rp::rest {
 /// connections on. Keeps the connection cap, and backs off when descriptors run out.
 class Acceptor {
  public:
-  /// `deliver` takes over each descriptor, which is non-blocking and already counted in
-  /// Stats::connections_open; called on the acceptor's thread. The references outlive the acceptor.
+  /// `deliver` is called on the acceptor's thread. The references outlive the acceptor.
   Acceptor(const ServerOptions& options, Stats& stats, std::function<void(Arrival)> deliver);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  /// Binds and listens on every endpoint, then accepts. Throws ListenError and then listens on
-  /// none.
-  std::vector<Endpoint> start();
+  /// Binds and listens on every endpoint. Throws ListenError and then listens on none.
+  std::vector<Endpoint> bind();
+  /// Accepts from now on.
+  void start();
 
   /// Closes the listeners, removes the Unix socket files and ends the thread. Idempotent.
   void stop();

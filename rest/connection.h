@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "pipe/event.h"
+#include "rest/arrival.h"
 #include "rest/exchange.h"
 #include "rest/gate.h"
 #include "rest/guard.h"
@@ -23,7 +24,7 @@ namespace rp::rest {
 
 class Connection;
 
-/// What a connection needs of the transport thread that owns it.
+/// What a connection needs of the thread that it lives on.
 class TransportPort {
  public:
   TransportPort(const Limits& its_limits, const Guard& its_guard, const Handler& its_handler,
@@ -60,7 +61,7 @@ class TransportPort {
 };
 
 /// One HTTP connection: bytes in, requests through the gate and the guard, one of them in flight at
-/// a time, answers out. Lives on its transport thread; knows its descriptor only to write to it.
+/// a time, answers out. Lives on one thread; knows its descriptor only to write to it.
 class Connection {
  public:
   Connection(TransportPort& port, int fd, std::uint64_t id, Arrival arrival);

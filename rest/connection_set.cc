@@ -1,11 +1,7 @@
 #include "rest/connection_set.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <sys/timerfd.h>
-#include <system_error>
-
-#include <unistd.h>
+#include <utility>
 
 namespace rp::rest {
 namespace {
@@ -19,22 +15,16 @@ std::chrono::milliseconds sweep_interval(const Limits& limits) {
   return std::clamp(shortest / 4, kSweepIntervalMin, kSweepIntervalMax);
 }
 
-int make_timer() {
-  const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "timerfd_create");
-  return fd;
-}
-
 }  // namespace
 
-ConnectionSet::ConnectionSet(Shared& shared)
-    : TransportPort(shared.limits, shared.guard, shared.handler, shared.streams_body, shared.stats,
-                    std::make_shared<Mailbox>(shared.limits.stream_bytes_max)),
+ConnectionSet::ConnectionSet(Shared& shared, std::shared_ptr<pipe::IoThread> thread)
+    : TransportPort(
+          shared.limits, shared.guard, shared.handler, shared.streams_body, shared.stats,
+          std::make_shared<Mailbox>(std::move(thread), *this, shared.limits.stream_bytes_max)),
       shared_(shared),
-      timer_fd_(make_timer()),
       sweep_interval_(sweep_interval(shared.limits)) {}
 
-ConnectionSet::~ConnectionSet() { ::close(timer_fd_); }
+ConnectionSet::~ConnectionSet() = default;
 
 Connection* ConnectionSet::find(int fd) const {
   const auto index = static_cast<std::size_t>(fd);
@@ -46,8 +36,7 @@ Connection* ConnectionSet::find(Key key) const {
   return connection != nullptr && connection->id() == key.id ? connection : nullptr;
 }
 
-void ConnectionSet::add(Arrival arrival) {
-  const int fd = arrival.fd;
+void ConnectionSet::add(int fd, Arrival arrival) {
   const auto index = static_cast<std::size_t>(fd);
   if (connections_.size() <= index) connections_.resize(index + 1);
   connections_[index] = std::make_unique<Connection>(*this, fd, next_id_++, std::move(arrival));
@@ -68,21 +57,22 @@ void ConnectionSet::forget(Connection& connection) {
   shared_.closed_one.notify_all();
 }
 
-// --------------------------------------------------------------------- posted work and its end
+// ----------------------------------------------------------------------- a step and its end
 
-void ConnectionSet::take_posted() {
-  mailbox->take(batch_);
-  for (auto& arrival : batch_.arrivals) adopt(std::move(arrival));
-  for (const auto& exchange : batch_.ready) deliver(*exchange);
-  for (const auto& orphan : batch_.orphans) {
-    if (Connection* connection = find(Key{orphan.fd, orphan.connection_id}))
-      connection->on_orphan();
-  }
-  for (auto& task : batch_.tasks) task();  // last: one of them closes everything
-  batch_.arrivals.clear();
-  batch_.ready.clear();
-  batch_.orphans.clear();
-  batch_.tasks.clear();
+void ConnectionSet::end_step() {
+  settle();
+  close_due();
+  if (!reads_.empty()) read_later();
+}
+
+void ConnectionSet::deliver_ready() {
+  step([] {});
+}
+
+void ConnectionSet::on_orphan(Key key) {
+  step([&] {
+    if (Connection* connection = find(key)) connection->on_orphan();
+  });
 }
 
 void ConnectionSet::deliver(Exchange& exchange) {
@@ -91,7 +81,7 @@ void ConnectionSet::deliver(Exchange& exchange) {
 }
 
 void ConnectionSet::settle() {
-  auto& ready = mailbox->local_ready();
+  auto& ready = mailbox->ready_ones();
   while (!ready.empty() || !flushes_.empty()) {
     // Both lists may grow on the way.
     for (std::size_t i = 0; i < ready.size(); ++i) deliver(*std::shared_ptr(std::move(ready[i])));
@@ -118,22 +108,30 @@ void ConnectionSet::close_due() {
 
 void ConnectionSet::drain() {
   draining = true;
-  for (const auto& connection : connections_) {
-    if (connection) connection->begin_drain();
-  }
+  step([this] {
+    for (const auto& connection : connections_) {
+      if (connection) connection->begin_drain();
+    }
+  });
 }
 
 void ConnectionSet::close_all() {
-  for (const auto& connection : connections_) {
-    if (connection) close_soon(*connection);
-  }
-  close_due();
+  step([this] {
+    for (const auto& connection : connections_) {
+      if (connection) close_soon(*connection);
+    }
+  });
   mailbox->close();
 }
 
 // -------------------------------------------------------------------------------------- timers
 
 void ConnectionSet::on_timer() {
+  step([this] { sweep(); });
+  if (open_ > 0) arm_timer();
+}
+
+void ConnectionSet::sweep() {
   if (now >= next_sweep_) {
     for (const auto& connection : connections_) {
       if (connection) connection->sweep();
@@ -145,7 +143,6 @@ void ConnectionSet::on_timer() {
     graces_.pop_front();
     if (Connection* connection = find(key)) connection->sweep();
   }
-  if (open_ > 0) arm_timer();
 }
 
 void ConnectionSet::sweep_after_grace(Connection& connection) {
@@ -156,12 +153,7 @@ void ConnectionSet::sweep_after_grace(Connection& connection) {
 void ConnectionSet::arm_timer() {
   auto due = next_sweep_;
   if (!graces_.empty()) due = std::min(due, graces_.front().first);
-  const auto wait = std::max<std::chrono::nanoseconds>(due - now, std::chrono::milliseconds(1));
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
-  itimerspec spec{};
-  spec.it_value.tv_sec = seconds.count();
-  spec.it_value.tv_nsec = (wait - seconds).count();
-  ::timerfd_settime(timer_fd_, 0, &spec, nullptr);
+  wake_at(due);
 }
 
 }  // namespace rp::rest

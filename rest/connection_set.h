@@ -10,11 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "pipe/event.h"
 #include "rest/connection.h"
 
 namespace rp::rest {
 
-/// What all transport threads share; outlives them.
+/// What the connections of all threads share; outlives them.
 struct Shared {
   const Limits& limits;
   const Guard& guard;
@@ -25,12 +26,12 @@ struct Shared {
   std::condition_variable closed_one;  ///< with mutex: a connection has closed
 };
 
-/// The connections of one transport thread, by descriptor: brings posted work to them, flushes and
-/// closes them at the end of each step, and sweeps their deadlines. What touches the event loop is
-/// left to the class that derives from it.
-class ConnectionSet : public TransportPort {
+/// The connections of one thread, by descriptor: brings them what their exchanges have to say,
+/// flushes and closes them at the end of each step, and sweeps their deadlines. What touches the
+/// event loop is left to the class that derives from it.
+class ConnectionSet : public TransportPort, public ExchangeOwner {
  public:
-  explicit ConnectionSet(Shared& shared);
+  ConnectionSet(Shared& shared, std::shared_ptr<pipe::IoThread> thread);
   ~ConnectionSet() override;
   ConnectionSet(const ConnectionSet&) = delete;
   ConnectionSet& operator=(const ConnectionSet&) = delete;
@@ -46,50 +47,53 @@ class ConnectionSet : public TransportPort {
   void close_all();
 
  protected:
-  /// Names a connection across the reuse of its descriptor.
-  struct Key {
-    int fd;
-    std::uint64_t id;
-  };
+  using Key = ConnectionKey;
 
-  /// Takes a new descriptor into the event loop.
-  virtual void adopt(Arrival arrival) = 0;
   /// Takes the descriptor out of the event loop and closes it.
   virtual void remove(int fd) = 0;
+  /// Calls on_timer() then, and not at the time it was asked for before.
+  virtual void wake_at(pipe::Clock::time_point at) = 0;
+  /// Looks at take_reads() in a later turn of the event loop.
+  virtual void read_later() = 0;
 
   Connection* find(int fd) const;
   Connection* find(Key key) const;
-  void add(Arrival arrival);
+  void add(int fd, Arrival arrival);
   /// Tells the connection that it is over and forgets it; the descriptor is not touched.
   void forget(Connection& connection);
 
-  int timer_fd() const { return timer_fd_; }
-  /// Does what other threads have posted.
-  void take_posted();
+  /// Whatever happens to connections happens in a step, which ends with flushing and closing.
+  template <class F>
+  void step(F f) {
+    now = pipe::Clock::now();
+    f();
+    end_step();
+  }
+  /// Delivers what became ready and flushes, until nothing new comes of it.
+  void settle();
   /// Does what is due by the clock.
   void on_timer();
-  /// Delivers what became ready on this thread and flushes, until nothing new comes of it.
-  void settle();
-  /// Closes what close_soon() named.
-  void close_due();
-  /// The connections that are to be read in this round.
+  /// The connections that are to be read on.
   std::vector<Key> take_reads() { return std::exchange(reads_, {}); }
-  bool has_reads() const { return !reads_.empty(); }
 
  private:
   static Key key_of(const Connection& connection) { return {connection.fd(), connection.id()}; }
+  void end_step();
+  void close_due();
+  void sweep();
   void deliver(Exchange& exchange);
   void arm_timer();
 
+  void deliver_ready() override;
+  void on_orphan(Key key) override;
+
   Shared& shared_;
-  const int timer_fd_;
   const std::chrono::milliseconds sweep_interval_;
 
   std::vector<std::unique_ptr<Connection>> connections_;  ///< by descriptor
   std::size_t open_ = 0;                                  ///< how many there are
   std::uint64_t next_id_ = 1;
 
-  Mailbox::Batch batch_;
   std::vector<Key> flushes_;
   std::vector<Key> closes_;
   std::vector<Key> reads_;

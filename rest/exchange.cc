@@ -18,7 +18,7 @@ Exchange::Exchange(Request request, std::shared_ptr<Mailbox> mailbox, int fd,
 
 Exchange::~Exchange() {
   const bool unanswered = state_ == State::waiting || state_ == State::streaming;
-  if (unanswered && !disconnected()) mailbox_->orphan(fd_, connection_id_);
+  if (unanswered && !disconnected()) mailbox_->orphan({fd_, connection_id_});
 }
 
 void Exchange::let_body_follow(std::optional<std::uint64_t> body_bytes) {

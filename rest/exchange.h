@@ -33,8 +33,8 @@ class Mailbox;
 /// kernel buffers beyond `pipelined_bytes_max` hides its own FIN behind the bytes nobody reads yet.
 class Exchange final : public std::enable_shared_from_this<Exchange> {
  public:
-  /// Made by the server only: `mailbox` leads to the transport thread that owns connection `fd`,
-  /// whose life-long number is `connection_id`.
+  /// Made by the server only: `mailbox` leads to the thread of connection `fd`, whose life-long
+  /// number is `connection_id`.
   Exchange(Request request, std::shared_ptr<Mailbox> mailbox, int fd, std::uint64_t connection_id);
   /// The same for a request whose body follows.
   void let_body_follow(std::optional<std::uint64_t> body_bytes);
@@ -53,8 +53,8 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   bool body_follows() const { return body_follows_; }
   /// The whole length of a body that follows, where the client said it.
   std::optional<std::uint64_t> body_bytes() const { return body_bytes_; }
-  /// Set once, for a body that follows, before the handler returns: called on the transport thread
-  /// with each piece and after the last. A body that breaks off ends in on_disconnect().
+  /// Set once, for a body that follows, before the handler returns: called on the connection's
+  /// thread with each piece and after the last. A body that breaks off ends in on_disconnect().
   void on_body(std::function<void(std::string)> data, std::function<void()> end);
   /// `bytes` of it are out of the handler's hands. While pipe::kStreamWindowBytes are not, the
   /// client is not read from.
@@ -78,15 +78,15 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   /// closes without the end of the body.
   void abort();
 
-  /// Set once, before or after the fact: called at most once, on the transport thread or, when the
-  /// client has left already, at once on this thread. Not called when the answer is complete first;
-  /// called as well when a stream is cut off for breaking its bounds or its Content-Length.
+  /// Set once, before or after the fact: called at most once, on the connection's thread or, when
+  /// the client has left already, at once on this thread. Not called when the answer is complete
+  /// first; called as well when a stream is cut off for breaking its bounds or its Content-Length.
   /// It runs without a lock held and may call any member.
   void on_disconnect(std::function<void()> callback);
 
   /// Set once: told how many further bytes of written pieces have been handed to the socket, on the
-  /// transport thread; what was flushed earlier is told at once, on this thread. While the client
-  /// stays and this exchange lives, the sum over a stream becomes what was written.
+  /// connection's thread; what was flushed earlier is told at once, on this thread. While the
+  /// client stays and this exchange lives, the sum over a stream becomes what was written.
   void on_flushed(std::function<void(std::size_t)> callback);
 
   /// The connection that waits for the answer, for the transport.
@@ -100,7 +100,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
 
   enum class State : std::uint8_t { waiting, streaming, complete, aborted };
 
-  /// What the transport thread takes in one go.
+  /// What the connection's thread takes in one go.
   struct Outbox {
     std::optional<Response> response;
     std::optional<ResponseHead> head;
@@ -124,7 +124,7 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   pipe::Clock::time_point received_at_{};
   bool body_follows_ = false;
   std::optional<std::uint64_t> body_bytes_;
-  std::function<void(std::string)> on_body_data_;  ///< these two on the transport thread only
+  std::function<void(std::string)> on_body_data_;  ///< these two on the connection's thread only
   std::function<void()> on_body_end_;
   const std::shared_ptr<Mailbox> mailbox_;
   const int fd_;

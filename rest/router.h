@@ -11,7 +11,7 @@
 
 namespace rp::rest {
 
-/// Takes one exchange; called on a transport thread, so it must not block. Throwing is a bug and
+/// Takes one exchange; called on an I/O thread, so it must not block. Throwing is a bug and
 /// becomes a 500.
 using Handler = std::function<void(std::shared_ptr<Exchange>)>;
 

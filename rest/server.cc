@@ -1,6 +1,5 @@
 #include "rest/server.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -8,30 +7,24 @@
 #include "rest/transport.h"
 
 namespace rp::rest {
-namespace {
-
-constexpr unsigned kThreadsMax = 16;  // beyond, the accept thread and memory bandwidth decide
-
-}  // namespace
 
 class Server::Impl {
  public:
-  Impl(ServerOptions options, Handler handler)
-      : options_(std::move(options)), handler_(std::move(handler)), guard_(options_.guard) {}
+  Impl(ServerOptions options, Handler handler, std::vector<std::shared_ptr<pipe::IoThread>> threads)
+      : options_(std::move(options)),
+        handler_(std::move(handler)),
+        threads_(std::move(threads)),
+        guard_(options_.guard) {}
 
   ~Impl() { stop(); }
 
   std::vector<Endpoint> start() {
     acceptor_.emplace(options_, stats_,
                       [this](Arrival arrival) { transports_->hand_over(std::move(arrival)); });
-    transports_.emplace(std::clamp(options_.threads, 1U, kThreadsMax), options_.limits, guard_,
-                        handler_, options_.streams_body, stats_);
-    try {
-      return acceptor_->start();
-    } catch (...) {
-      stop();
-      throw;
-    }
+    auto bound = acceptor_->bind();
+    transports_.emplace(threads_, options_.limits, guard_, handler_, options_.streams_body, stats_);
+    acceptor_->start();
+    return bound;
   }
 
   bool drain(std::chrono::milliseconds timeout) {
@@ -53,14 +46,16 @@ class Server::Impl {
  private:
   const ServerOptions options_;
   const Handler handler_;
+  const std::vector<std::shared_ptr<pipe::IoThread>> threads_;
   const Guard guard_;
   Stats stats_;
   std::optional<TransportGroup> transports_;
   std::optional<Acceptor> acceptor_;  // after the transports: stops first
 };
 
-Server::Server(ServerOptions options, Handler handler)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(handler))) {}
+Server::Server(ServerOptions options, Handler handler,
+               std::vector<std::shared_ptr<pipe::IoThread>> threads)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(handler), std::move(threads))) {}
 Server::~Server() = default;
 std::vector<Endpoint> Server::start() { return impl_->start(); }
 bool Server::drain(std::chrono::milliseconds timeout) { return impl_->drain(timeout); }

@@ -15,6 +15,10 @@
 #include "rest/router.h"
 #include "rest/stats.h"
 
+namespace rp::pipe {
+class IoThread;
+}
+
 namespace rp::rest {
 
 /// An endpoint that cannot be listened on; what() names it, the reason and what would help.
@@ -26,8 +30,7 @@ struct ServerOptions {
   std::vector<Endpoint> endpoints;
   mode_t unix_mode = 0660;  ///< of each Unix socket file
   std::vector<uid_t>
-      unix_uids;         ///< who may connect there (SO_PEERCRED); empty: whoever the mode lets
-  unsigned threads = 1;  ///< transport threads, 1 to 16
+      unix_uids;  ///< who may connect there (SO_PEERCRED); empty: whoever the mode lets
   Limits limits;
   GuardOptions guard;
   Gate::Streams streams_body{};  ///< null: every body is complete before the handler is called
@@ -39,7 +42,10 @@ struct ServerOptions {
 /// server; answering them then does nothing. Construction and these three belong to one thread.
 class Server {
  public:
-  Server(ServerOptions options, Handler handler);
+  /// The connections live on `threads`, one at least, in turn; they run until the server is
+  /// stopped.
+  Server(ServerOptions options, Handler handler,
+         std::vector<std::shared_ptr<pipe::IoThread>> threads);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

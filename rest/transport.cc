@@ -5,65 +5,68 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <optional>
 #include <sys/socket.h>
 #include <utility>
 #include <vector>
 
-#include <pistache/reactor.h>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <poll.h>
 #include <unistd.h>
 
+#include "pipe/io_thread.h"
 #include "pipe/log.h"
-#include "pipe/wake_batch.h"
 #include "rest/connection_set.h"
+#include "rest/poller.h"
 
 namespace rp::rest {
 namespace {
 
-namespace ps = Pistache;
+namespace asio = boost::asio;
+using boost::system::error_code;
 
 // What one read takes at most. A buffer belongs to a thread, so an idle connection has none.
 constexpr std::size_t kReadBytes = 16 * 1024;
 
-/// One transport thread: what polls and reads its connections.
-class Transport final : public ps::Aio::Handler, public ConnectionSet {
+/// What polls and reads the connections of one thread. Everything happens on that thread.
+class Transport final : public ConnectionSet, public std::enable_shared_from_this<Transport> {
  public:
-  explicit Transport(Shared& shared)
-      : ConnectionSet(shared), shared_(shared), buffer_(std::make_unique<char[]>(kReadBytes)) {}
+  Transport(Shared& shared, std::shared_ptr<pipe::IoThread> thread);
 
-  // Pistache's side.
-  std::shared_ptr<ps::Aio::Handler> clone() const override {
-    return std::make_shared<Transport>(shared_);
-  }
-  void registerPoller(ps::Polling::Epoll& poller) override;
-  void onReady(const ps::Aio::FdSet& events) override;
+  /// Begins to poll.
+  void start() { wait(); }
+  void adopt(Arrival arrival);
+  /// Closes every connection and lets go of the thread's event loop.
+  void stop();
+  bool stopped() const { return !events_; }
 
   // The connections' side.
   void watch_writable(Connection& connection) override;
 
  private:
-  void adopt(Arrival arrival) override;
   void remove(int fd) override;
-  void on_event(const ps::Aio::FdSet::Entry& entry);
+  void wake_at(pipe::Clock::time_point at) override;
+  void read_later() override;
+
+  void wait();
+  void on_events();
+  void on_event(const Poller::Event& event);
   /// How far to read: until the socket is empty, or has given less than was asked for.
   enum class Until : std::uint8_t { empty, short_read };
   void read(Connection& connection, Until until);
+  void read_on();
   void look_at_paused(Connection& connection);
   void on_end_of_input(Connection& connection, bool fully);
 
-  Shared& shared_;
+  const std::shared_ptr<pipe::IoThread> thread_;
   const std::unique_ptr<char[]> buffer_;  ///< of kReadBytes
+  Poller poller_;
+  // These two until stop(): handlers that are still queued refer weakly to this.
+  std::optional<asio::posix::stream_descriptor> events_;  ///< borrows the poller's descriptor
+  std::optional<asio::steady_timer> timer_;
+  bool reads_later_ = false;
 };
-
-ps::Polling::Tag tag_of(int fd) { return ps::Polling::Tag(static_cast<std::uint64_t>(fd)); }
-
-/// Whether the peer has sent its end. Pistache knows that and keeps it in a private base.
-bool has_ended(const ps::Aio::FdSet::Entry& entry) {
-  using Event = const ps::Polling::Event&;
-  using ps::Polling::NotifyOn;
-  const auto flags = Event(entry).flags;  // the one cast that may reach a private base
-  return flags.hasFlag(NotifyOn::Shutdown) || flags.hasFlag(NotifyOn::Hangup);
-}
 
 /// True when nothing sent to the peer can arrive any more, as opposed to a half-closed one.
 bool hung_up(int fd) {
@@ -76,51 +79,52 @@ bool input_ended(int fd) {
   return ::poll(&state, 1, 0) > 0 && (state.revents & POLLRDHUP) != 0;
 }
 
-void Transport::registerPoller(ps::Polling::Epoll& poller) {
-  using ps::Polling::NotifyOn;
-  for (const int fd : {mailbox->wake_fd(), timer_fd()}) {
-    poller.addFd(fd, ps::Flags<NotifyOn>(NotifyOn::Read), tag_of(fd), ps::Polling::Mode::Edge);
-  }
+Transport::Transport(Shared& shared, std::shared_ptr<pipe::IoThread> thread)
+    : ConnectionSet(shared, thread),
+      thread_(std::move(thread)),
+      buffer_(std::make_unique<char[]>(kReadBytes)),
+      events_(std::in_place, thread_->context(), poller_.descriptor()),
+      timer_(std::in_place, thread_->context()) {}
+
+void Transport::stop() {
+  close_all();
+  events_->release();
+  events_.reset();
+  timer_.reset();
 }
 
 // ---------------------------------------------------------------------------------------- events
 
-void Transport::onReady(const ps::Aio::FdSet& events) {
-  const pipe::WakeBatch batch;
-  mailbox->adopt_thread();
-  now = pipe::Clock::now();
-  const auto reads = take_reads();
-  for (const auto& entry : events) {
-    const auto fd = static_cast<int>(entry.getTag().value());
-    if (fd == mailbox->wake_fd()) {
-      take_posted();
-    } else if (fd == timer_fd()) {
-      on_timer();
-    } else {
-      on_event(entry);
-    }
-    settle();
-  }
-  for (const Key key : reads) {
-    if (Connection* connection = find(key)) {
-      connection->begin_round();
-      read(*connection, Until::empty);
-      settle();
-    }
-  }
-  close_due();
-  if (has_reads()) mailbox->wake();
+void Transport::wait() {
+  events_->async_wait(asio::posix::stream_descriptor::wait_read,
+                      [weak = weak_from_this()](error_code ec) {
+                        if (ec) return;
+                        if (const auto self = weak.lock()) self->on_events();
+                      });
 }
 
-void Transport::on_event(const ps::Aio::FdSet::Entry& entry) {
-  Connection* connection = find(static_cast<int>(entry.getTag().value()));
+void Transport::on_events() {
+  {
+    const pipe::IoThread::Turn turn(*thread_);
+    const pipe::WakeBatch batch;
+    step([this] {
+      for (const Poller::Event& event : poller_.poll()) {
+        on_event(event);
+        settle();
+      }
+    });
+  }
+  if (events_) wait();
+}
+
+void Transport::on_event(const Poller::Event& event) {
+  Connection* connection = find(event.fd);
   if (connection == nullptr) return;
-  if (entry.isWritable()) connection->on_writable();
+  if (event.writable) connection->on_writable();
   if (connection->reading_paused()) return look_at_paused(*connection);
-  const bool writable_only = entry.isWritable() && !entry.isReadable() && !entry.isHangup();
-  if (writable_only) return;
+  if (event.writable && !event.readable && !event.ended) return;
   connection->begin_round();
-  read(*connection, has_ended(entry) ? Until::empty : Until::short_read);
+  read(*connection, event.ended ? Until::empty : Until::short_read);
 }
 
 /// No event comes for what is left in the socket. What comes after a short read has an event of its
@@ -146,6 +150,26 @@ void Transport::read(Connection& connection, Until until) {
   }
 }
 
+void Transport::read_later() {
+  if (std::exchange(reads_later_, true)) return;
+  thread_->post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->read_on();
+  });
+}
+
+void Transport::read_on() {
+  reads_later_ = false;
+  step([this] {
+    for (const Key key : take_reads()) {
+      Connection* connection = find(key);
+      if (connection == nullptr) continue;
+      connection->begin_round();
+      read(*connection, Until::empty);
+      settle();
+    }
+  });
+}
+
 /// A paused connection is not read from, so its end has to be asked for.
 void Transport::look_at_paused(Connection& connection) {
   const int fd = connection.fd();
@@ -160,31 +184,36 @@ void Transport::on_end_of_input(Connection& connection, bool fully) {
   if (!connection.on_end_of_input(fully)) close_soon(connection);
 }
 
-void Transport::watch_writable(Connection& connection) {
-  using ps::Polling::NotifyOn;
-  reactor()->modifyFd(key(), connection.fd(), NotifyOn::Read | NotifyOn::Write | NotifyOn::Shutdown,
-                      tag_of(connection.fd()), ps::Polling::Mode::Edge);
+void Transport::watch_writable(Connection& connection) { poller_.add_writable(connection.fd()); }
+
+void Transport::wake_at(pipe::Clock::time_point at) {
+  timer_->expires_at(at);
+  timer_->async_wait([weak = weak_from_this()](error_code ec) {
+    if (ec) return;
+    const auto self = weak.lock();
+    if (self && self->timer_) self->on_timer();
+  });
 }
 
 // ------------------------------------------------------------------------------ coming and going
 
 void Transport::adopt(Arrival arrival) {
-  using ps::Polling::NotifyOn;
-  const int fd = arrival.fd;
-  add(std::move(arrival));
-  try {
-    reactor()->registerFd(key(), fd, NotifyOn::Read | NotifyOn::Shutdown, tag_of(fd),
-                          ps::Polling::Mode::Edge);
-  } catch (const std::exception& error) {
-    log(LogLevel::error, "rest", "a connection could not be polled", {{"error", error.what()}});
-    forget(*find(fd));
-    ::close(fd);
-  }
+  step([&] {
+    const int fd = arrival.take();
+    add(fd, std::move(arrival));
+    try {
+      poller_.add(fd);
+    } catch (const std::exception& error) {
+      log(LogLevel::error, "rest", "a connection could not be polled", {{"error", error.what()}});
+      forget(*find(fd));
+      ::close(fd);
+    }
+  });
 }
 
 void Transport::remove(int fd) {
   try {
-    reactor()->removeFd(key(), fd);
+    poller_.remove(fd);
   } catch (const std::exception& error) {
     log(LogLevel::error, "rest", "a connection could not be removed", {{"error", error.what()}});
   }
@@ -197,31 +226,31 @@ void Transport::remove(int fd) {
 
 class TransportGroup::Impl {
  public:
-  Impl(unsigned threads, const Limits& limits, const Guard& guard, const Handler& handler,
-       const Gate::Streams& streams_body, Stats& stats)
-      : shared_{limits, guard, handler, streams_body, stats, {}, {}},
-        reactor_(ps::Aio::Reactor::create()) {
-    reactor_->init(ps::Aio::AsyncContext(threads, "rest"));
-    const auto key = reactor_->addHandler(std::make_shared<Transport>(shared_));
-    for (const auto& handler_of_thread : reactor_->handlers(key))
-      transports_.push_back(std::dynamic_pointer_cast<Transport>(handler_of_thread));
-    reactor_->run();
+  Impl(const std::vector<std::shared_ptr<pipe::IoThread>>& threads, const Limits& limits,
+       const Guard& guard, const Handler& handler, const Gate::Streams& streams_body, Stats& stats)
+      : shared_{limits, guard, handler, streams_body, stats, {}, {}} {
+    for (const auto& thread : threads) {
+      const auto transport = std::make_shared<Transport>(shared_, thread);
+      places_.push_back({thread, transport});
+      thread->post([transport] { transport->start(); });
+    }
   }
 
   ~Impl() { stop(); }
 
   void hand_over(Arrival arrival) {
-    const int fd = arrival.fd;
-    if (!stopped_ &&
-        transports_[next_++ % transports_.size()]->mailbox->arrival(std::move(arrival)))
-      return;
-    ::close(fd);
-    shared_.stats.connections_open.fetch_sub(1, std::memory_order_relaxed);
+    const Place& place = places_[next_++ % places_.size()];
+    place.thread->post(
+        [weak = std::weak_ptr(place.transport), arrival = std::move(arrival)]() mutable {
+          const auto transport = weak.lock();
+          if (transport && !transport->stopped()) transport->adopt(std::move(arrival));
+        });
   }
 
   void begin_drain() {
-    for (const auto& transport : transports_)
-      transport->mailbox->task([&owner = *transport] { owner.drain(); });
+    for (const Place& place : places_) {
+      place.thread->post([transport = place.transport] { transport->drain(); });
+    }
   }
 
   bool wait_until_empty(std::chrono::milliseconds timeout) {
@@ -233,30 +262,30 @@ class TransportGroup::Impl {
 
   void stop() {
     if (std::exchange(stopped_, true)) return;
-    for (const auto& transport : transports_) {
-      std::promise<void> closed;
-      const bool posted = transport->mailbox->task([&] {
-        transport->close_all();
-        closed.set_value();
+    for (const Place& place : places_) {
+      std::promise<void> stopped;
+      place.thread->post([&] {
+        place.transport->stop();
+        stopped.set_value();
       });
-      if (posted) closed.get_future().wait();
+      stopped.get_future().wait();
     }
-    reactor_->shutdown();
-    transports_.clear();
-    reactor_.reset();  // joins the threads
   }
 
  private:
+  struct Place {
+    std::shared_ptr<pipe::IoThread> thread;
+    std::shared_ptr<Transport> transport;
+  };
   Shared shared_;
-  std::shared_ptr<ps::Aio::Reactor> reactor_;
-  std::vector<std::shared_ptr<Transport>> transports_;
+  std::vector<Place> places_;
   std::atomic<std::size_t> next_{0};
   bool stopped_ = false;
 };
 
-TransportGroup::TransportGroup(unsigned threads, const Limits& limits, const Guard& guard,
-                               const Handler& handler, const Gate::Streams& streams_body,
-                               Stats& stats)
+TransportGroup::TransportGroup(const std::vector<std::shared_ptr<pipe::IoThread>>& threads,
+                               const Limits& limits, const Guard& guard, const Handler& handler,
+                               const Gate::Streams& streams_body, Stats& stats)
     : impl_(std::make_unique<Impl>(threads, limits, guard, handler, streams_body, stats)) {}
 
 TransportGroup::~TransportGroup() = default;

@@ -2,40 +2,42 @@
 
 #include <chrono>
 #include <memory>
+#include <vector>
 
+#include "rest/arrival.h"
 #include "rest/gate.h"
 #include "rest/guard.h"
 #include "rest/limits.h"
-#include "rest/mailbox.h"
 #include "rest/router.h"
 #include "rest/stats.h"
 
+namespace rp::pipe {
+class IoThread;
+}
+
 namespace rp::rest {
 
-/// The threads that own the connections: Pistache's reactor runs and polls for them.
-///
-/// What Pistache 0.0.5 has above its reactor is not used: its transport writes by descriptor
-/// number, and so to another client when one leaves at that moment; its parser is lenient about
-/// framing. Reading, framing (the gate), deadlines, writing and closing are ours, all on the thread
-/// that owns the connection.
+/// The connections, each on one of the I/O threads, which they share with pipes: a call that comes
+/// in here leaves through a pipe of the same thread without a switch in between.
 class TransportGroup {
  public:
-  /// The references outlive the group; `handler` is called on its threads.
-  TransportGroup(unsigned threads, const Limits& limits, const Guard& guard, const Handler& handler,
-                 const Gate::Streams& streams_body, Stats& stats);
+  /// The references outlive the group; `handler` is called on the threads, of which there is one at
+  /// least. They run until stop() has returned.
+  TransportGroup(const std::vector<std::shared_ptr<pipe::IoThread>>& threads, const Limits& limits,
+                 const Guard& guard, const Handler& handler, const Gate::Streams& streams_body,
+                 Stats& stats);
   ~TransportGroup();
   TransportGroup(const TransportGroup&) = delete;
   TransportGroup& operator=(const TransportGroup&) = delete;
 
-  /// From any thread. The descriptor is non-blocking, counted in Stats::connections_open, and the
-  /// group's from here on.
+  /// From any thread.
   void hand_over(Arrival arrival);
 
   /// From now on connections close after their answer, and idle ones at once.
   void begin_drain();
   /// True as soon as no connection is open, false when `timeout` has passed before.
   bool wait_until_empty(std::chrono::milliseconds timeout);
-  /// Closes what is left and ends the threads. Idempotent.
+  /// Closes what is left. Idempotent; not to be called on one of the threads.
   void stop();
 
  private:

@@ -29,24 +29,42 @@ TEST_F(ParityTest, Row73_AHundredSequentialRequests) {
   EXPECT_LT(times[50], 0.005 * kSlower);
 }
 
-TEST_F(ParityTest, Row74_FiftyParallelRequestsEachWay) {
-  start_pair();
-  const auto out = authority_.scratch("answers");
-  std::filesystem::create_directory(out);
-  const auto fifty = [&](const std::string& url, const std::string& name) {
-    return std::make_unique<Process>(
-        Command{.argv = {"curl", "-sS", "--fail", "--parallel", "--parallel-immediate",
-                         "--parallel-max", "50", "-o", (out / (name + "#1")).string(), url}});
-  };
-  const auto up = fifty(C("/server/cat//up/[1-50]"), "up");
-  const auto down = fifty(S("/client/alpha/cat//down/[1-50]"), "down");
-  EXPECT_EQ(up->wait(20s), 0) << up->err();
-  EXPECT_EQ(down->wait(20s), 0) << down->err();
-  for (int i = 1; i <= 50; ++i) {
-    const auto n = std::to_string(i);
-    EXPECT_EQ(read_text(out / ("up" + n)), "{\"result_from_server\": \"up" + n + "\"}");
-    EXPECT_EQ(read_text(out / ("down" + n)), "{\"result_from_client\": \"down" + n + "\"}");
+/// Many requests at once, from both ends of a pipe.
+class ParallelTest : public ParityTest {
+ protected:
+  void ask_fifty_each_way() {
+    const auto out = authority_.scratch("answers");
+    std::filesystem::create_directory(out);
+    const auto fifty = [&](const std::string& url, const std::string& name) {
+      return std::make_unique<Process>(
+          Command{.argv = {"curl", "-sS", "--fail", "--parallel", "--parallel-immediate",
+                           "--parallel-max", "50", "-o", (out / (name + "#1")).string(), url}});
+    };
+    const auto up = fifty(C("/server/cat//up/[1-50]"), "up");
+    const auto down = fifty(S("/client/alpha/cat//down/[1-50]"), "down");
+    EXPECT_EQ(up->wait(20s), 0) << up->err();
+    EXPECT_EQ(down->wait(20s), 0) << down->err();
+    for (int i = 1; i <= 50; ++i) {
+      const auto n = std::to_string(i);
+      EXPECT_EQ(read_text(out / ("up" + n)), "{\"result_from_server\": \"up" + n + "\"}");
+      EXPECT_EQ(read_text(out / ("down" + n)), "{\"result_from_client\": \"down" + n + "\"}");
+    }
   }
+};
+
+TEST_F(ParallelTest, Row74_FiftyParallelRequestsEachWay) {
+  start_pair();
+  ask_fifty_each_way();
+}
+
+TEST_F(ParallelTest, RequestsFindTheirPipeFromManyThreads) {
+  start_pair({"--threads", "7"});  // four serve HTTP, one of them beside the pipe
+  ask_fifty_each_way();
+}
+
+TEST_F(ParallelTest, OneThreadServesEverything) {
+  start_pair({"--threads", "1"});
+  ask_fifty_each_way();
 }
 
 /// Connections to `port` from as many addresses as it takes to stay below a bound per source; each

@@ -204,17 +204,30 @@ Answer RawClient::read_answer(bool to_head) {
   return answer;
 }
 
-FrontEnd::FrontEnd(Handler handler, ServerOptions options)
-    : server_(
+std::vector<std::shared_ptr<pipe::IoThread>> running_threads(unsigned count) {
+  std::vector<std::shared_ptr<pipe::IoThread>> threads(count);
+  for (auto& thread : threads) {
+    thread = std::make_shared<pipe::IoThread>();
+    thread->start();
+  }
+  return threads;
+}
+
+FrontEnd::FrontEnd(Handler handler, ServerOptions options, unsigned threads)
+    : threads_(running_threads(threads)),
+      server_(
           [&] {
             if (options.endpoints.empty()) options.endpoints = {{"127.0.0.1", 0, ""}};
             return std::move(options);
           }(),
-          std::move(handler)) {
+          std::move(handler), threads_) {
   endpoint_ = server_.start().front();
 }
 
-FrontEnd::~FrontEnd() { server_.stop(); }
+FrontEnd::~FrontEnd() {
+  server_.stop();
+  for (const auto& thread : threads_) thread->stop();  // exchanges may outlive it
+}
 
 Answer FrontEnd::ask(std::string_view request) const {
   auto client = connect();

@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "pipe/io_thread.h"
 #include "rest/server.h"
 
 namespace rp::rest::test {
@@ -66,10 +68,13 @@ class RawClient {
   bool ended_ = false;
 };
 
+/// So many threads, started; whoever has the last pointer to one ends it.
+std::vector<std::shared_ptr<pipe::IoThread>> running_threads(unsigned count);
+
 /// A front-end on loopback that is stopped at the end of the test.
 class FrontEnd {
  public:
-  explicit FrontEnd(Handler handler, ServerOptions options = {});
+  explicit FrontEnd(Handler handler, ServerOptions options = {}, unsigned threads = 1);
   ~FrontEnd();
 
   RawClient connect(int receive_buffer = 0) const { return RawClient(endpoint_, receive_buffer); }
@@ -80,6 +85,7 @@ class FrontEnd {
   const Stats& stats() const { return server_.stats(); }
 
  private:
+  const std::vector<std::shared_ptr<pipe::IoThread>> threads_;
   Server server_;
   Endpoint endpoint_;
 };

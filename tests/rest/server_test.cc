@@ -320,9 +320,7 @@ TEST(ServerTest, ReportsTheRemoteAddress) {
 }
 
 TEST(ServerTest, ServesOnSeveralThreads) {
-  ServerOptions options;
-  options.threads = 2;
-  const FrontEnd front(echo, options);
+  const FrontEnd front(echo, {}, 2);
   std::vector<RawClient> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(front.connect());
   for (auto& client : clients) client.send(get("/t"));

@@ -101,14 +101,12 @@ TEST(StressTest, EveryAnswerReachesItsOwnRequest) {
   std::atomic<int> right{0};
   std::atomic<int> left{0};
   LateAnswers answers(2);
-  ServerOptions options;
-  options.threads = 2;
   FrontEnd front(
       [&](std::shared_ptr<Exchange> exchange) {
         exchange->on_disconnect([&] { ++left; });
         answers.take(std::move(exchange));
       },
-      options);
+      {}, 2);
   std::vector<std::thread> clients;
   for (unsigned i = 0; i < kClients; ++i)
     clients.emplace_back([&, i] { run_client(front, seed + i, kRounds, wrong, right); });
