@@ -31,8 +31,9 @@ struct Pace {
 // records.
 constexpr Pace kBodiesAlone{.batch_bytes = 128 * 1024, .bodies_bytes = 512 * 1024};
 
-// Bodies beside small calls: two acknowledgements of a peer that is quick.
-constexpr Pace kBodiesBesideCalls{.batch_bytes = 32 * 1024, .bodies_bytes = 64 * 1024};
+// Bodies beside small calls: a record at a time, and so much on the way that the other end has work
+// while its last acknowledgement is under way.
+constexpr Pace kBodiesBesideCalls{.batch_bytes = 16 * 1024, .bodies_bytes = 56 * 1024};
 
 // The line, and what is on it, is looked at so often.
 constexpr std::chrono::milliseconds kFitInterval{10};
