@@ -71,6 +71,14 @@ void check_leaf(const LeafOptions& options) {
                 "'.' or '-'");
 }
 
+/// Nothing is written that could not be read again.
+void require_readable(const fs::path& path, std::size_t bytes, std::size_t bytes_max) {
+  if (bytes > bytes_max)
+    throw Error(ErrorKind::write_failed,
+                path.string() + " would become larger than " + std::to_string(bytes_max) +
+                    " bytes, which is the most that is read; make another authority");
+}
+
 std::string plain_hex(std::string_view serial) {
   std::string hex;
   for (const char c : serial)
@@ -153,7 +161,7 @@ Issued Authority::issue(const LeafOptions& options, const fs::path& out) {
     const DirectoryLock lock(directory_);
     std::vector<Issued> log = issued();
     log.push_back(entry);
-    replace_files({{log_path(), issue_log::text(log), kPrivateMode}});
+    replace_files({{log_path(), log_text(log), kPrivateMode}});
   }
   const DirectoryLock lock(out);
   replace_files({{files.key, made.key, kPrivateMode},
@@ -205,8 +213,14 @@ std::vector<Issued> Authority::revoke(std::string_view what) {
     revoked.push_back(*entry);
   }
   replace_files(
-      {{log_path(), issue_log::text(log), kPrivateMode}, {crl_path(), make_crl(log), kPublicMode}});
+      {{log_path(), log_text(log), kPrivateMode}, {crl_path(), make_crl(log), kPublicMode}});
   return revoked;
+}
+
+std::string Authority::log_text(const std::vector<Issued>& log) const {
+  std::string text = issue_log::text(log);
+  require_readable(log_path(), text.size(), issue_log::kBytesMax);
+  return text;
 }
 
 std::string Authority::make_crl(const std::vector<Issued>& log) const {
@@ -220,7 +234,10 @@ std::string Authority::make_crl(const std::vector<Issued>& log) const {
   if (!previous.empty())
     for (const CrlHandle& crl : crls_from_pem(previous, crl_path()))
       number = std::max(number, issuing::crl_number(crl.get()));
-  return to_pem(issuing::new_crl(revoked, number + 1, now, certificate_.get(), key_.get()).get());
+  std::string pem =
+      to_pem(issuing::new_crl(revoked, number + 1, now, certificate_.get(), key_.get()).get());
+  require_readable(crl_path(), pem.size(), kIdentityFileBytesMax);
+  return pem;
 }
 
 }  // namespace rp::certs

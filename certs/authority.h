@@ -69,6 +69,7 @@ class Authority {
   Authority(std::filesystem::path directory, KeyHandle key, CertificateHandle certificate);
 
   std::filesystem::path log_path() const { return directory_ / "index.txt"; }
+  std::string log_text(const std::vector<Issued>& log) const;
   std::string make_crl(const std::vector<Issued>& log) const;
   std::vector<Issued*> find(std::vector<Issued>& log, std::string_view what) const;
 

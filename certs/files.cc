@@ -45,7 +45,7 @@ bool trusted_owner(uid_t owner, const fs::path& path) {
          directory.st_uid == owner;
 }
 
-std::string read_all(const Descriptor& file, const fs::path& path) {
+std::string read_all(const Descriptor& file, const fs::path& path, std::size_t bytes_max) {
   std::string contents;
   char block[16 * 1024];
   for (;;) {
@@ -55,9 +55,9 @@ std::string read_all(const Descriptor& file, const fs::path& path) {
       throw Error(ErrorKind::unreadable, "cannot read " + path.string() + ": " + reason(errno));
     if (count == 0) return contents;
     contents.append(block, static_cast<std::size_t>(count));
-    if (contents.size() > kIdentityFileBytesMax)
-      throw Error(ErrorKind::unreadable, path.string() + " is larger than " +
-                                             std::to_string(kIdentityFileBytesMax) + " bytes");
+    if (contents.size() > bytes_max)
+      throw Error(ErrorKind::unreadable,
+                  path.string() + " is larger than " + std::to_string(bytes_max) + " bytes");
   }
 }
 
@@ -67,15 +67,15 @@ fs::path directory_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, std::size_t bytes_max) {
   const Descriptor file(open_to_read(path));
   look_at(file, path);
-  return read_all(file, path);
+  return read_all(file, path, bytes_max);
 }
 
-std::string read_optional_file(const fs::path& path) {
+std::string read_optional_file(const fs::path& path, std::size_t bytes_max) {
   try {
-    return read_file(path);
+    return read_file(path, bytes_max);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::missing) return {};
     throw;
@@ -95,7 +95,7 @@ std::string read_key_file(const fs::path& path) {
     throw Error(ErrorKind::loose_permissions, "private key " + path.string() + " belongs to user " +
                                                   std::to_string(status.st_uid) +
                                                   "; it must belong to this user or to root");
-  return read_all(file, path);
+  return read_all(file, path, kIdentityFileBytesMax);
 }
 
 }  // namespace rp::certs

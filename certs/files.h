@@ -10,11 +10,13 @@ namespace rp::certs {
 /// 20,000 entries under 1 MiB.
 inline constexpr std::size_t kIdentityFileBytesMax = std::size_t{1024} * 1024;
 
-/// Whole contents of a regular file. Throws Error (missing, unreadable).
-std::string read_file(const std::filesystem::path& path);
+/// Whole contents of a regular file. Throws Error (missing, unreadable: also for being too large).
+std::string read_file(const std::filesystem::path& path,
+                      std::size_t bytes_max = kIdentityFileBytesMax);
 
 /// The same, but empty when there is no such file.
-std::string read_optional_file(const std::filesystem::path& path);
+std::string read_optional_file(const std::filesystem::path& path,
+                               std::size_t bytes_max = kIdentityFileBytesMax);
 
 /// Like read_file() for a private key, which must be closed to group and others and belong to this
 /// user or to root (root itself may read anyone's). Throws Error (also loose_permissions).

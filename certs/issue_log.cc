@@ -84,7 +84,7 @@ std::optional<Issued> parse_line(const std::string& line) {
 
 std::vector<Issued> read(const std::filesystem::path& path) {
   std::vector<Issued> entries;
-  std::istringstream lines(read_optional_file(path));
+  std::istringstream lines(read_optional_file(path, kBytesMax));
   std::string line;
   for (int number = 1; std::getline(lines, line); ++number) {
     if (line.empty()) continue;

@@ -262,6 +262,36 @@ TEST_F(AuthorityTest, ADamagedRecordIsNamedByItsLine) {
   }
 }
 
+/// So many certificates, with serial numbers of the usual length.
+std::vector<Issued> many_issued(std::size_t count, std::optional<WallTime> revoked_at) {
+  const auto next_year = WallTime::clock::now() + std::chrono::hours(24 * 365);
+  std::vector<Issued> entries;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string number = std::to_string(1'000'000 + i);
+    entries.push_back({"node-" + number, "7F00000000000000000000000000" + number + "000",
+                       std::chrono::time_point_cast<std::chrono::seconds>(next_year), revoked_at});
+  }
+  return entries;
+}
+
+TEST_F(AuthorityTest, IssuesTensOfThousands) {
+  write_text(ca_ / "index.txt", issue_log::text(many_issued(50'000, {})));
+  ASSERT_GT(fs::file_size(ca_ / "index.txt"), kIdentityFileBytesMax);
+  authority_.issue(leaf(Role::client, "node-a"), scratch_ / "a");
+  EXPECT_THAT(authority_.issued(), SizeIs(50'001));
+}
+
+TEST_F(AuthorityTest, WritesNoRevocationListThatNobodyReads) {
+  authority_.issue(leaf(Role::client, "node-a"), scratch_ / "a");
+  auto log = authority_.issued();
+  for (Issued& entry : many_issued(50'000, WallTime::clock::now())) log.push_back(entry);
+  write_text(ca_ / "index.txt", issue_log::text(log));
+  const std::string list = read_text(ca_ / "crl.pem");
+  EXPECT_EQ(kind_of_failure([&] { authority_.revoke("node-a"); }), ErrorKind::write_failed);
+  EXPECT_EQ(read_text(ca_ / "crl.pem"), list);
+  EXPECT_FALSE(authority_.issued().front().revoked_at);
+}
+
 TEST(IssueLogTest, KeepsWhatItWrites) {
   const Scratch scratch;
   const auto second = [](long seconds) { return WallTime(std::chrono::seconds(seconds)); };
