@@ -12,7 +12,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "pipe/path.h"
+#include "pipe/line.h"
 #include "pipe/wake_batch.h"
 
 namespace rp::pipe {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "pipe/percent.h"
+#include "pipe/url_path.h"
 
 namespace rp::rest {
 namespace {
@@ -82,16 +83,6 @@ std::optional<PathError> copy_as_utf8(std::string_view bytes, std::string& out) 
   return std::nullopt;
 }
 
-/// True when some part of `path` between slashes (or its ends) is exactly "..".
-bool has_dot_dot(std::string_view path) {
-  for (auto at = path.find(".."); at != std::string_view::npos; at = path.find("..", at + 1)) {
-    const bool starts = at == 0 || path[at - 1] == '/';
-    const bool ends = at + 2 == path.size() || path[at + 2] == '/';
-    if (starts && ends) return true;
-  }
-  return false;
-}
-
 bool is_host_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '-';
@@ -130,7 +121,7 @@ std::optional<PathError> decode_path(std::string_view raw, std::string& out) {
     out.clear();
     if (const auto error = copy_as_utf8(bytes, out)) return error;
   }
-  if (has_dot_dot(out)) return PathError::dot_dot_segment;
+  if (pipe::has_dot_dot(out)) return PathError::dot_dot_segment;
   return std::nullopt;
 }
 

@@ -1,10 +1,10 @@
 #include "server/gather_entry.h"
 
 #include <algorithm>
-#include <cstdint>
 
 #include "handlers/json_check.h"
 #include "node/escape.h"
+#include "pipe/base64.h"
 #include "pipe/utf8.h"
 #include "rest/text.h"
 
@@ -41,24 +41,6 @@ std::string without_blanks(std::string_view text) {
   return compact;
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      group = group << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      text += i <= count ? kDigits[group >> (18 - 6 * i) & 63U] : '=';
-    }
-  }
-  return text;
-}
-
 std::string reply_members(const pipe::ReplyHead& head, std::string_view body) {
   std::string members = "\"code\":" + std::to_string(head.code);
   if (head.http_status != 0) members += ",\"status\":" + std::to_string(head.http_status);
@@ -69,7 +51,7 @@ std::string reply_members(const pipe::ReplyHead& head, std::string_view body) {
   } else if ((is_json(type) || is_text(type)) && pipe::is_utf8(body)) {
     members += node::json_quoted(body);
   } else {
-    members += '"' + base64(body) + "\",\"encoding\":\"base64\"";
+    members += '"' + pipe::base64(body) + "\",\"encoding\":\"base64\"";
   }
   return members;
 }

@@ -21,7 +21,4 @@ std::string error_members(const pipe::Failure& failure);
 /// JSON text without the blanks between its parts; `text` is valid JSON.
 std::string without_blanks(std::string_view text);
 
-/// RFC 4648, section 4.
-std::string base64(std::string_view bytes);
-
 }  // namespace rp::server

@@ -9,6 +9,7 @@
 #include "handlers/linger/array_elements.h"
 #include "handlers/linger/text.h"
 #include "handlers/local/header_text.h"
+#include "pipe/base64.h"
 
 namespace rp::handlers::linger {
 namespace {
@@ -101,7 +102,7 @@ std::optional<Refused> read_content(const json::object& object, queue::NewMessag
   if (object.contains("body64")) {
     if (object.contains("body")) return Refused{400, "A message has body or body64, not both."};
     const auto encoded = text_of("body64");
-    auto bytes = encoded ? base64_decoded(*encoded) : std::nullopt;
+    auto bytes = encoded ? pipe::base64_decoded(*encoded) : std::nullopt;
     if (!bytes) return Refused{400, "Invalid base64."};
     message.body = std::move(*bytes);
   } else if (object.contains("body")) {

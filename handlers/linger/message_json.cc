@@ -5,6 +5,7 @@
 
 #include "handlers/linger/text.h"
 #include "handlers/sdk/json_text.hpp"
+#include "pipe/base64.h"
 #include "pipe/utf8.h"
 
 namespace rp::handlers::linger {
@@ -67,7 +68,7 @@ void add_message(ObjectText& object, const queue::Message& message) {
   if (is_text(message.body)) {
     object.add("body", message.body);
   } else {
-    object.add("body64", base64(message.body));
+    object.add("body64", pipe::base64(message.body));
   }
 }
 

@@ -12,9 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -88,46 +85,6 @@ std::string shown(std::string_view name) {
   const bool plain =
       std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
   return plain ? std::string(name) : pipe::percent_encoded(name, pipe::kUnreservedMarks);
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      group <<= 8U;
-      if (at + i < bytes.size()) group |= static_cast<unsigned char>(bytes[at + i]);
-    }
-    const auto left = bytes.size() - at;
-    for (std::size_t i = 0; i < 4; ++i) {
-      out.push_back(i <= left ? kBase64[(group >> (18 - 6 * i)) & 63U] : '=');
-    }
-  }
-  return out;
-}
-
-std::optional<std::string> base64_decoded(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  auto digits = text.substr(0, text.find('='));
-  const auto padding = text.size() - digits.size();
-  if (padding > 2 || text.find_first_not_of('=', digits.size()) != std::string_view::npos) {
-    return std::nullopt;
-  }
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const char c : digits) {
-    const auto value = kBase64.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    out.push_back(static_cast<char>((bits >> held) & 0xFFU));
-  }
-  return out;
 }
 
 }  // namespace rp::handlers::linger

@@ -31,8 +31,4 @@ bool is_name(std::string_view decoded);
 /// percent-encoded as a whole.
 std::string shown(std::string_view name);
 
-std::string base64(std::string_view bytes);
-/// Nothing unless `text` is base64 with its padding, and nothing else.
-std::optional<std::string> base64_decoded(std::string_view text);
-
 }  // namespace rp::handlers::linger

@@ -16,15 +16,6 @@ std::string_view path_below(std::string_view mount, std::string_view noun) {
   return noun;
 }
 
-bool has_dot_dot(std::string_view path) {
-  while (!path.empty()) {
-    const auto slash = path.find('/');
-    if (path.substr(0, slash) == "..") return true;
-    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
-  }
-  return false;
-}
-
 std::string encoded_path(std::string_view path) { return pipe::percent_encoded(path, kPathMarks); }
 
 std::string encoded_path_below(std::string_view mount, std::string_view noun,

@@ -10,9 +10,6 @@ namespace rp::handlers {
 /// follows, not even a slash.
 std::string_view path_below(std::string_view mount, std::string_view noun);
 
-/// True when a part of `path` between slashes is exactly "..".
-bool has_dot_dot(std::string_view path);
-
 /// `path` as a request target may hold it: everything but unreserved characters, sub-delimiters,
 /// ':', '@' and '/' as %XX (RFC 3986, section 3.3).
 std::string encoded_path(std::string_view path);

@@ -13,6 +13,7 @@
 
 #include "handlers/local/mount_path.h"
 #include "pipe/log.h"
+#include "pipe/url_path.h"
 
 namespace rp::handlers {
 namespace {
@@ -58,7 +59,7 @@ std::shared_ptr<ProxyCall> ProxyCall::self() {
 }
 
 void ProxyCall::on_start() {
-  if (has_dot_dot(path_below(shared_->options.noun, event().noun))) {
+  if (pipe::has_dot_dot(path_below(shared_->options.noun, event().noun))) {
     pipe::ReplyHead head{400, "text/plain; charset=utf-8", {}};
     head.http_status = 400;
     return reply(std::move(head), "the path holds a '..' segment\n");

@@ -37,12 +37,6 @@ TEST(GatherEntryTest, BytesBecomeBase64) {
   EXPECT_EQ(
       reply_members(head, "foobar"),
       R"("code":0,"status":206,"content_type":"image/png","body":"Zm9vYmFy","encoding":"base64")");
-  // RFC 4648, section 10.
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("foob"), "Zm9vYg==");
 }
 
 }  // namespace

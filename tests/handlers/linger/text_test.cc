@@ -1,7 +1,5 @@
 #include "handlers/linger/text.h"
 
-#include <random>
-
 #include <gtest/gtest.h>
 
 namespace rp::handlers::linger {
@@ -58,21 +56,6 @@ TEST(LingerTextTest, ShowsNamesThatAHeaderCanHold) {
 TEST(LingerTextTest, CleansValues) {
   EXPECT_EQ(cleaned(" \t a\x01z \r\n"), "a z");
   EXPECT_EQ(cleaned("a\nb"), "a\nb");
-}
-
-TEST(LingerTextTest, Base64ReadsWhatItWrote) {
-  EXPECT_EQ(base64("\xff"), "/w==");
-  EXPECT_EQ(base64("ab"), "YWI=");
-  EXPECT_EQ(base64("abc"), "YWJj");
-  std::mt19937 random(7);
-  for (std::size_t size = 0; size < 100; ++size) {
-    std::string bytes;
-    for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(random()));
-    EXPECT_EQ(base64_decoded(base64(bytes)), bytes);
-  }
-  for (const char* bad : {"a", "ab", "abc", "ab=c", "a===", "ab-_", "====", "YWI=YWI="}) {
-    EXPECT_FALSE(base64_decoded(bad)) << bad;
-  }
 }
 
 TEST(LingerTextTest, NamesAreTextWithoutControlCharacters) {

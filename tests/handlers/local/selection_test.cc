@@ -135,11 +135,5 @@ TEST(MountPathTest, LetsNothingEndTheTarget) {
             "/a%2Fb%3Fc%23d%20e%25zz%252");
 }
 
-TEST(MountPathTest, SeesParentSegments) {
-  EXPECT_TRUE(has_dot_dot("/a/../b"));
-  EXPECT_TRUE(has_dot_dot("/.."));
-  EXPECT_FALSE(has_dot_dot("/a..b/..c/..."));
-}
-
 }  // namespace
 }  // namespace rp::handlers

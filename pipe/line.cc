@@ -1,4 +1,4 @@
-#include "pipe/path.h"
+#include "pipe/line.h"
 
 #include <algorithm>
 #include <cstdint>
