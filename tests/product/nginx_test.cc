@@ -1,52 +1,15 @@
-#include "tests/product/harness/nginx.h"
-
-#include <iostream>
-
 #include <gtest/gtest.h>
 
 #include "tests/product/harness/expect.h"
-#include "tests/product/harness/lab.h"
+#include "tests/product/harness/nginx_site.h"
 
 /// nginx with the project's sample in front of both nodes.
 namespace rp::product {
 namespace {
 
-class NginxTest : public LabTest {
+class NginxTest : public NginxSiteTest {
  protected:
-  void SetUp() override {
-    std::filesystem::create_directory(home());
-    start_nodes();
-    nginx_ = std::make_unique<Nginx>(home());
-    ASSERT_TRUE(nginx_->ready()) << nginx_->log();
-  }
-
-  void TearDown() override {
-    if (HasFailure() && nginx_) std::cerr << "--- nginx ---\n" << nginx_->log();
-    nginx_.reset();
-    LabTest::TearDown();
-  }
-
-  std::filesystem::path home() const { return authority_.scratch("nginx"); }
-
-  void start_nodes() {
-    auto handlers = parity_handlers();
-    auto flags = handlers;
-    flags.insert(flags.end(), {"--rest", "unix:" + (home() / "server.sock").string(),
-                               "--allow-host", "rpserver.local"});
-    server_ = make_server({.flags = flags});
-    flags = handlers;
-    flags.insert(flags.end(), {"--rest", "unix:" + (home() / "client.sock").string(),
-                               "--allow-host", "rpclient.local"});
-    client_ = make_client({.flags = flags});
-    ASSERT_TRUE(client_->ready());
-  }
-
-  Response through(const std::string& host, const std::string& path,
-                   std::vector<std::string> more = {}) const {
-    return nginx_->get(host, path, std::move(more));
-  }
-
-  std::unique_ptr<Nginx> nginx_;
+  void SetUp() override { start_site({.server = parity_handlers(), .client = parity_handlers()}); }
 };
 
 TEST_F(NginxTest, BothVirtualHostsReachTheirNodes) {

@@ -1,14 +1,11 @@
 #include <charconv>
-#include <filesystem>
-#include <iostream>
 #include <optional>
 
 #include <gtest/gtest.h>
 
 #include "tests/product/harness/application.h"
 #include "tests/product/harness/expect.h"
-#include "tests/product/harness/lab.h"
-#include "tests/product/harness/nginx.h"
+#include "tests/product/harness/nginx_site.h"
 #include "tests/product/harness/socket.h"
 
 /// A web application on the client node's machine, used through the server's front-end and nginx.
@@ -76,29 +73,14 @@ class Application(http.server.BaseHTTPRequestHandler):
         self.answer(201, "%d %s" % (total, digest.hexdigest()))
 )PY";
 
-class ProxyProductTest : public LabTest {
+class ProxyProductTest : public NginxSiteTest {
  protected:
   void SetUp() override {
-    std::filesystem::create_directory(home());
     start_application();
-    server_ = make_server(
-        {.flags = {"--rest", "unix:" + (home() / "server.sock").string(), "--allow-host",
-                   "rpserver.local", "--allow-origin", "http://rpserver.local", "--forward-header",
-                   "cookie", "--forward-header", "accept"}});
-    client_ = make_client({.flags = {"--proxy", "app=" + application_->origin()}});
-    ASSERT_TRUE(client_->ready());
-    nginx_ =
-        std::make_unique<Nginx>(home(), Nginx::Replaced{{"/client/workshop/", "/client/alpha/"}});
-    ASSERT_TRUE(nginx_->ready()) << nginx_->log();
+    start_site({.server = {"--allow-origin", "http://rpserver.local", "--forward-header", "cookie",
+                           "--forward-header", "accept"},
+                .client = {"--proxy", "app=" + application_->origin()}});
   }
-
-  void TearDown() override {
-    if (HasFailure() && nginx_) std::cerr << "--- nginx ---\n" << nginx_->log();
-    nginx_.reset();
-    LabTest::TearDown();
-  }
-
-  std::filesystem::path home() const { return authority_.scratch("nginx"); }
 
   /// On the port that it had, if it has had one.
   void start_application() {
@@ -108,12 +90,11 @@ class ProxyProductTest : public LabTest {
 
   std::string app(const std::string& path) const { return S("/client/alpha/app//" + path); }
   Response browse(const std::string& path, std::vector<std::string> more = {}) const {
-    return nginx_->get("rpserver.local", "/app/" + path, std::move(more));
+    return through("rpserver.local", "/app/" + path, std::move(more));
   }
 
   std::optional<Application> application_;
   std::string port_ = "0";
-  std::unique_ptr<Nginx> nginx_;
 };
 
 TEST_F(ProxyProductTest, PagesHaveTheApplicationsStatus) {

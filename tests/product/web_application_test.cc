@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -8,8 +7,7 @@
 
 #include "tests/product/harness/application.h"
 #include "tests/product/harness/expect.h"
-#include "tests/product/harness/lab.h"
-#include "tests/product/harness/nginx.h"
+#include "tests/product/harness/nginx_site.h"
 #include "tests/product/harness/socket.h"
 
 /// A small web application behind the client node, used by a real browser through nginx with the
@@ -102,7 +100,7 @@ class Application(http.server.BaseHTTPRequestHandler):
 /// A port that is free now, for a program that cannot choose one itself.
 std::uint16_t free_port() { return port_of(listen_on_loopback()); }
 
-class WebApplicationTest : public LabTest {
+class WebApplicationTest : public NginxSiteTest {
  protected:
   void SetUp() override {
     if (run({.argv = {"sh", "-c", "command -v chromium"}}).exit_code != 0) {
@@ -111,32 +109,24 @@ class WebApplicationTest : public LabTest {
     application_.emplace(authority_.scratch(""), kApplication);
   }
 
-  /// nginx in front of a server that reaches the application by way of a client.
-  void start_site() {
-    std::filesystem::create_directory(home());
+  /// The application at site_ + "/app/", for a browser: it knows no Unix sockets.
+  void start_application_site() {
     const auto port = std::to_string(free_port());
     site_ = "http://rpserver.local:" + port;
-    server_ = make_server({.flags = {"--rest", "unix:" + (home() / "server.sock").string(),
-                                     "--allow-host", "rpserver.local", "--allow-origin", site_}});
-    client_ = make_client({.flags = {"--proxy", "app=" + application_->origin()}});
-    ASSERT_TRUE(client_->ready());
     const std::string listen = "listen unix:" + (home() / "front.sock").string() + ";";
-    nginx_ = std::make_unique<Nginx>(
-        home(), Nginx::Replaced{{"/client/workshop/", "/client/alpha/"},
-                                {listen, listen + " listen 127.0.0.1:" + port + ";"}});
-    ASSERT_TRUE(nginx_->ready()) << nginx_->log();
+    start_site({.server = {"--allow-origin", site_},
+                .client = {"--proxy", "app=" + application_->origin()}},
+               {{listen, listen + " listen 127.0.0.1:" + port + ";"}});
   }
 
   void TearDown() override {
-    if (HasFailure() && nginx_) std::cerr << "--- nginx ---\n" << nginx_->log();
     if (HasFailure() && browser_) std::cerr << "--- chromium ---\n" << browser_->err();
     if (browser_) {
       browser_->signal(SIGTERM);  // its many processes end with it in good order
       browser_->wait(10s);
     }
     browser_.reset();
-    nginx_.reset();
-    LabTest::TearDown();
+    NginxSiteTest::TearDown();
   }
 
   void browse(const std::string& url) {
@@ -154,16 +144,13 @@ class WebApplicationTest : public LabTest {
   /// Another origin of the application, for a browser.
   std::string by_name() const { return "http://localhost:" + application_->port(); }
 
-  std::filesystem::path home() const { return authority_.scratch("nginx"); }
-
   std::string site_;
   std::optional<Application> application_;
-  std::unique_ptr<Nginx> nginx_;
   std::unique_ptr<Process> browser_;
 };
 
 TEST_F(WebApplicationTest, ABrowserUsesItLikeALocalOne) {
-  start_site();
+  start_application_site();
   browse(site_ + "/app/");
   const auto report = application_->out_line("report: ", 60s);
   ASSERT_TRUE(report) << "the page did not get so far";
