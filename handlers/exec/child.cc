@@ -1,16 +1,15 @@
 #include "handlers/exec/child.h"
 
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <utility>
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <unistd.h>
+
+#include "handlers/exec/spawn.h"
 
 namespace rp::handlers {
 namespace {
@@ -20,96 +19,27 @@ constexpr std::chrono::seconds kTermGrace{1};
 
 pipe::error_code last_error() { return {errno, boost::system::system_category()}; }
 
-/// glibc 2.36 declares pidfd_open() in a header that clashes with <fcntl.h>.
-int open_pidfd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
-
-/// To the group that `pid` was made the leader of, and to itself should it have left for another.
-void signal_group(pid_t pid, int signal) {
-  ::kill(-pid, signal);
-  if (::getpgid(pid) != pid) ::kill(pid, signal);
-}
-
-/// Kills the group of a process that nobody has waited for, and waits for the process.
-void kill_and_wait(pid_t pid) {
-  signal_group(pid, SIGKILL);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
 struct Pipe {
   FileDescriptor read;
   FileDescriptor write;
 };
 
-/// Both ends lie above the standard streams: the child's are made with dup2(), one after the other.
-FileDescriptor above_standard(FileDescriptor fd) {
-  if (!fd || fd.get() > STDERR_FILENO) return fd;
-  return FileDescriptor(fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-}
-
 Pipe make_pipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return {FileDescriptor(), FileDescriptor()};
-  return {above_standard(FileDescriptor(ends[0])), above_standard(FileDescriptor(ends[1]))};
+  return {above(STDERR_FILENO, FileDescriptor(ends[0])),
+          above(STDERR_FILENO, FileDescriptor(ends[1]))};
 }
 
 bool unblock(const FileDescriptor& fd) { return fcntl(fd.get(), F_SETFL, O_NONBLOCK) == 0; }
 
-/// What posix_spawn() does to the child before the executable runs.
-class SpawnPlan {
- public:
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawnattr_init(&attributes_);
-  }
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-  /// 0, or the error number of the first step that fails; all of them fail for want of memory only.
-  int prepare(const std::string& directory, int in, int out, int err) {
-    for (const auto& [from, to] : {std::pair{in, STDIN_FILENO}, std::pair{out, STDOUT_FILENO},
-                                   std::pair{err, STDERR_FILENO}}) {
-      if (const int e = posix_spawn_file_actions_adddup2(&actions_, from, to)) return e;
-    }
-    if (const int e = posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1)) {
-      return e;
-    }
-    if (const int e = posix_spawn_file_actions_addchdir_np(&actions_, directory.c_str())) return e;
-    sigset_t all;
-    sigset_t none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    return posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-  }
-
-  /// Does not copy this process, and is safe beside other threads.
-  int spawn(const ChildCommand& command, pid_t& pid) {
-    std::vector<char*> arguments{const_cast<char*>(command.path.c_str())};
-    for (const auto& text : command.arguments) {
-      arguments.push_back(const_cast<char*>(text.c_str()));
-    }
-    arguments.push_back(nullptr);
-    std::vector<char*> environment;
-    for (const auto& text : command.environment) {
-      environment.push_back(const_cast<char*>(text.c_str()));
-    }
-    environment.push_back(nullptr);
-    return posix_spawn(&pid, command.path.c_str(), &actions_, &attributes_, arguments.data(),
-                       environment.data());
-  }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
+/// For posix_spawn(), which changes none of them. `texts` outlives what it returns.
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
 
 }  // namespace
 
@@ -125,17 +55,19 @@ pipe::Result<StartedChild> start_child(const ChildCommand& command) {
     return last_error();
   }
   if (!unblock(in.write) || !unblock(out.read) || !unblock(err.read)) return last_error();
+  SpawnPlan plan(STDERR_FILENO);
+  plan.give(in.read, STDIN_FILENO);
+  plan.give(out.write, STDOUT_FILENO);
+  plan.give(err.write, STDERR_FILENO);
+  plan.start_in(command.directory);
+  auto arguments = pointers_to(command.arguments);
+  arguments.insert(arguments.begin(), const_cast<char*>(command.path.c_str()));
+  const auto environment = pointers_to(command.environment);
+  auto spawned = plan.spawn(command.path, arguments.data(), environment.data());
+  if (!spawned) return spawned.error();
   StartedChild child;
-  SpawnPlan plan;
-  int error = plan.prepare(command.directory, in.read.get(), out.write.get(), err.write.get());
-  if (error == 0) error = plan.spawn(command, child.pid);
-  if (error != 0) return pipe::error_code(error, boost::system::system_category());
-  child.process = FileDescriptor(open_pidfd(child.pid));
-  if (!child.process) {
-    const auto why = last_error();
-    kill_and_wait(child.pid);
-    return why;
-  }
+  child.pid = spawned->pid;
+  child.process = std::move(spawned->process);
   child.input = std::move(in.write);
   child.output = std::move(out.read);
   child.errors = std::move(err.read);
