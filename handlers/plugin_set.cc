@@ -117,22 +117,10 @@ PluginSet::PluginSet(Role role, std::string node_name, Dispatcher& dispatcher)
 PluginSet::~PluginSet() { stop(); }
 
 void PluginSet::load(const std::string& path) {
-  auto file = open_trusted(path);
-  if (!file.is_directory) {
-    auto library = std::make_unique<Library>(std::move(file), path);
-    const auto entry = library->entry(path);
-    return core_->take(std::move(library), entry, path);
-  }
-  const auto names = shared_libraries_in(file.fd);
-  if (names.empty()) {
-    throw PluginRefused("plugin " + path + " refused: the folder holds no file that ends in .so");
-  }
-  for (const auto& name : names) {
-    const auto one = (path.ends_with('/') ? path : path + "/") + name;
-    if (auto found = open_trusted(one); found.is_directory) {
-      throw PluginRefused("plugin " + one + " refused: it is a folder, not a shared library");
-    }
-    load(one);
+  for (const auto& file : plugin_files(path)) {
+    auto library = std::make_unique<Library>(open_trusted(file), file);
+    const auto entry = library->entry(file);
+    core_->take(std::move(library), entry, file);
   }
 }
 

@@ -114,9 +114,10 @@ FileDescriptor open_trusted_in(const FileDescriptor& directory, const std::strin
   return fd;
 }
 
-std::vector<std::string> shared_libraries_in(const FileDescriptor& directory) {
+std::vector<std::string> names_in(const FileDescriptor& directory) {
   std::vector<std::string> names;
-  const int copy = fcntl(directory.get(), F_DUPFD_CLOEXEC, 0);
+  // Opened anew, not duplicated: a duplicate goes on where the last listing ended.
+  const int copy = openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : fdopendir(copy),
                                                     &closedir);
   if (!listing) {
@@ -124,10 +125,27 @@ std::vector<std::string> shared_libraries_in(const FileDescriptor& directory) {
     return names;
   }
   while (const auto* const entry = readdir(listing.get())) {
-    if (std::string_view(entry->d_name).ends_with(".so")) names.emplace_back(entry->d_name);
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::vector<std::string> plugin_files(const std::string& path) {
+  const auto found = open_trusted(path);
+  if (!found.is_directory) return {path};
+  std::vector<std::string> files;
+  for (const auto& name : names_in(found.fd)) {
+    if (!name.ends_with(".so")) continue;
+    files.push_back((path.ends_with('/') ? path : path + "/") + name);
+    const auto& file = files.back();
+    if (open_trusted(file).is_directory) {
+      refuse({file, "plugin"}, "it is a folder, not a shared library");
+    }
+  }
+  if (files.empty()) refuse({path, "plugin"}, "the folder holds no file that ends in .so");
+  return files;
 }
 
 }  // namespace rp::handlers

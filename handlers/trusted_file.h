@@ -43,7 +43,12 @@ TrustedFile open_trusted(const std::string& path, std::string_view what = "plugi
 FileDescriptor open_trusted_in(const FileDescriptor& directory, const std::string& name,
                                const std::string& path, std::string_view what);
 
-/// The names in `directory` that end in ".so", sorted.
-std::vector<std::string> shared_libraries_in(const FileDescriptor& directory);
+/// What an open directory holds, without "." and "..", sorted; nothing when it cannot be read. May
+/// be asked again.
+std::vector<std::string> names_in(const FileDescriptor& directory);
+
+/// The files of plugins that `path` stands for: itself, or all files in it that end in ".so",
+/// sorted. Throws PluginRefused like open_trusted(), and for a folder without such a file.
+std::vector<std::string> plugin_files(const std::string& path);
 
 }  // namespace rp::handlers

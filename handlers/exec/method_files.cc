@@ -1,9 +1,7 @@
 #include "handlers/exec/method_files.h"
 
 #include <algorithm>
-#include <memory>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -40,19 +38,9 @@ bool may_execute(const FileDescriptor& directory, const std::string& name,
 std::vector<std::string> names_for(const FileDescriptor& directory, const std::string& path,
                                    std::string_view method) {
   std::vector<std::string> names;
-  const int copy = openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : fdopendir(copy),
-                                                    &closedir);
-  if (!listing) {
-    if (copy >= 0) close(copy);
-    return names;
-  }
-  while (const auto* const entry = readdir(listing.get())) {
-    const std::string_view name = entry->d_name;
+  for (const auto& name : names_in(directory)) {
     if (name != method && !has_extension_of(name, method)) continue;
-    if (may_execute(directory, std::string(name), path + '/' + std::string(name))) {
-      names.emplace_back(name);
-    }
+    if (may_execute(directory, name, path + '/' + name)) names.push_back(name);
   }
   const auto exact = std::find(names.begin(), names.end(), method);
   if (exact != names.end()) names = {std::string(method)};

@@ -49,15 +49,7 @@ IsolatedPlugins::IsolatedPlugins(Options options)
 IsolatedPlugins::~IsolatedPlugins() { stop(); }
 
 void IsolatedPlugins::load(const std::string& path, Dispatcher& dispatcher) {
-  const auto file = open_trusted(path);
-  if (!file.is_directory) return load_file(path, dispatcher);
-  const auto names = shared_libraries_in(file.fd);
-  if (names.empty()) refuse(path, "the folder holds no file that ends in .so");
-  for (const auto& name : names) {
-    const auto one = (path.ends_with('/') ? path : path + "/") + name;
-    if (open_trusted(one).is_directory) refuse(one, "it is a folder, not a shared library");
-    load_file(one, dispatcher);
-  }
+  for (const auto& file : plugin_files(path)) load_file(file, dispatcher);
 }
 
 void IsolatedPlugins::load_file(const std::string& path, Dispatcher& dispatcher) {

@@ -82,6 +82,18 @@ TEST_F(LoaderTest, RefusesAnEmptyFolder) {
   expect_refused(folder_.path().string(), "holds no file that ends in .so");
 }
 
+TEST_F(LoaderTest, LoadsNothingOfAFolderThatHoldsAFolderNamedLikeALibrary) {
+  folder_.install("restpipe_demo", "a.so");
+  fs::create_directory(folder_.path() / "b.so");
+  fs::permissions(folder_.path() / "b.so", fs::perms(0755));
+  try {
+    plugins_.load(folder_.path().string());
+    ADD_FAILURE() << "it is not refused";
+  } catch (const PluginRefused&) {
+    EXPECT_TRUE(plugins_.names().empty());
+  }
+}
+
 TEST_F(LoaderTest, RefusesAFileThatOthersMayWrite) {
   const auto group = folder_.install("restpipe_demo", "group.so", 0775);
   expect_refused(group, "group.so may be written by its group or others (mode 0775)");
