@@ -7,12 +7,12 @@
 #include <boost/json.hpp>
 
 #include "client/upstream.h"
+#include "node/event_routes.h"
 #include "node/nodes_page.h"
 #include "node/observed_calls.h"
 #include "node/remote_target.h"
 #include "node/runtime.h"
 #include "rest/address.h"
-#include "rest/problem.h"
 
 namespace rp::client {
 namespace {
@@ -24,28 +24,16 @@ class ClientNode final : public node::NodeEnd {
       : runtime_(runtime), upstream_(runtime), observed_(upstream_, runtime.instruments()) {}
 
   void add_routes(rest::Router& router) override {
-    router.prefix(
-        "/server/", {},
-        [this](std::shared_ptr<rest::Exchange> exchange) {
-          auto address = rest::parse_event_address(exchange->request().path());
-          if (!address) {
-            exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
-            return;
-          }
-          runtime_.gateway().serve(exchange, std::move(*address), observed_);
-        },
-        rest::Router::Body::streamed);
-    router.prefix(
-        "/client/", {},
-        [this](std::shared_ptr<rest::Exchange> exchange) {
-          auto address = rest::parse_event_address(exchange->request().path());
-          if (!address) {
-            exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
-            return;
-          }
-          serve_client(exchange, std::move(*address));
-        },
-        rest::Router::Body::streamed);
+    node::add_event_route(
+        router, "/server/",
+        [this](const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
+          runtime_.gateway().serve(exchange, std::move(address), observed_);
+        });
+    node::add_event_route(
+        router, "/client/",
+        [this](const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
+          serve_client(exchange, std::move(address));
+        });
   }
 
   void list_nodes(std::function<void(boost::json::array)> done) override {

@@ -9,12 +9,12 @@
 
 #include <boost/json.hpp>
 
+#include "node/event_routes.h"
 #include "node/nodes_page.h"
 #include "node/observed_calls.h"
 #include "node/remote_target.h"
 #include "node/runtime.h"
 #include "rest/address.h"
-#include "rest/problem.h"
 #include "server/client_lookup.h"
 #include "server/gather.h"
 #include "server/pipe_server.h"
@@ -47,20 +47,11 @@ class ServerNode final : public node::NodeEnd {
   }
 
   void add_routes(rest::Router& router) override {
-    router.prefix(
-        "/client/", {},
-        [this](std::shared_ptr<rest::Exchange> exchange) {
-          auto address = rest::parse_event_address(exchange->request().path());
-          if (!address) {
-            exchange->respond(rest::to_response(rest::not_found(), exchange->request()));
-            return;
-          }
-          if (address->host == node::kAllClients) return serve_all(exchange, std::move(*address));
-          const auto client = lookup_.target(address->host);
-          node::ObservedPeer observed(*client, runtime_.instruments());
-          runtime_.gateway().serve(exchange, std::move(*address), observed);
-        },
-        rest::Router::Body::streamed);
+    node::add_event_route(
+        router, "/client/",
+        [this](const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
+          serve_client(exchange, std::move(address));
+        });
   }
 
   void list_nodes(std::function<void(boost::json::array)> done) override {
@@ -106,6 +97,13 @@ class ServerNode final : public node::NodeEnd {
     std::vector<std::string> names = pipes_.clients();
     std::erase_if(names, [this](const std::string& name) { return !lookup_.knows(name); });
     return names;
+  }
+
+  void serve_client(const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
+    if (address.host == node::kAllClients) return serve_all(exchange, std::move(address));
+    const auto client = lookup_.target(address.host);
+    node::ObservedPeer observed(*client, runtime_.instruments());
+    runtime_.gateway().serve(exchange, std::move(address), observed);
   }
 
   void serve_all(const std::shared_ptr<rest::Exchange>& exchange, rest::EventAddress address) {
