@@ -35,6 +35,15 @@ class LoadProgramsTest : public ::testing::TestWithParam<const char*> {
   Authority authority_;
 };
 
+TEST_P(LoadProgramsTest, SayWhatIsWrongWithTheirCommandLine) {
+  const auto finished = run(bench_command(GetParam(), {"load", "--identity", "somewhere"}));
+  EXPECT_GT(finished.exit_code, 99);
+  EXPECT_TRUE(contains(finished.err, "--port is required")) << finished.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, LoadProgramsTest,
+                         ::testing::Values("raw", "raw_bulk", "pipe", "pipe_bulk", "mixed"));
+
 class EchoProgramsTest : public LoadProgramsTest {};
 class BulkProgramsTest : public LoadProgramsTest {};
 

@@ -7,11 +7,10 @@
 #include <string>
 
 #include "tools/bench/meter.h"
+#include "tools/bench/two_sided_main.h"
 
-/// The command line that the bulk programs share:
-///
-///   PROGRAM serve --identity DIR [--port N]  prints "port=N", then serves until it is killed
-///   PROGRAM load --identity DIR --port N --direction down|up --ms N     prints "mib_per_s=N"
+/// The command line that the bulk programs share, see two_sided_main.h: load takes
+/// --direction down|up, and prints "mib_per_s=N".
 namespace rp::bench {
 
 /// Which way the bytes go: down to the side that dials, as a reply's body does, or up to the other.
@@ -44,14 +43,13 @@ class BulkMeter {
 };
 
 struct BulkProgram {
-  /// See EchoProgram.
-  std::function<void(const std::filesystem::path& identity, std::uint16_t port)> serve;
+  ServeSide serve;
   std::function<void(const std::filesystem::path& identity, std::uint16_t port, Direction direction,
                      BulkMeter& meter)>
       load;
 };
 
-/// Exit code of the program: 0, 1 after an error that it has printed, 2 for a wrong command line.
+/// Returns what two_sided_main() does.
 int bulk_main(int argc, char** argv, const BulkProgram& program);
 
 }  // namespace rp::bench

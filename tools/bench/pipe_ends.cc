@@ -7,7 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <unistd.h>
 
-#include "tools/bench/echo_main.h"
+#include "tools/bench/two_sided_main.h"
 
 namespace rp::bench {
 namespace {

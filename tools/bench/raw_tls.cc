@@ -14,7 +14,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "tools/bench/echo_main.h"
+#include "tools/bench/two_sided_main.h"
 
 namespace rp::bench {
 namespace {
