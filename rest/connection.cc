@@ -316,8 +316,10 @@ void Connection::break_off() {
 
 void Connection::finish_answer() {
   current_raw_ = nullptr;
-  if (const auto exchange = current_.lock(); exchange && marks_.empty())
-    exchange->forget_callbacks();
+  if (const auto exchange = current_.lock()) {
+    if (uploading_) exchange->forget_body();
+    if (marks_.empty()) exchange->forget_callbacks();
+  }
   current_.reset();
   page_lines_.clear();
   port_.stats.requests_in_flight.fetch_sub(1, std::memory_order_relaxed);

@@ -44,6 +44,11 @@ void Exchange::end_body() {
   if (const auto end = std::exchange(on_body_end_, nullptr)) end();
 }
 
+void Exchange::forget_body() {
+  on_body_data_ = nullptr;
+  on_body_end_ = nullptr;
+}
+
 void Exchange::body_consumed(std::size_t bytes) {
   std::unique_lock lock(mutex_);
   body_unconsumed_ -= std::min(bytes, body_unconsumed_);
@@ -171,6 +176,7 @@ void Exchange::notify_disconnect() {
     callback = std::exchange(on_disconnect_, nullptr);
     flushed = std::exchange(on_flushed_, nullptr);
   }
+  forget_body();
   if (callback) callback();
 }
 

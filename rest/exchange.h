@@ -113,6 +113,9 @@ class Exchange final : public std::enable_shared_from_this<Exchange> {
   void give_body(std::string piece);
   void end_body();
   std::size_t body_room();
+  /// Nothing more of the body will be given. What was to hear of it may own this exchange, so it is
+  /// not kept.
+  void forget_body();
 
   void schedule(std::unique_lock<std::mutex> lock);
   Outbox take_outbox();

@@ -39,6 +39,7 @@ class RecordingControl final : public pipe::CallControl {
   std::atomic<int> cancelled{0};
   std::atomic<std::size_t> consumed_bytes{0};
   std::atomic<bool> body_ended{false};
+  std::shared_ptr<pipe::ReplySink> sink;  ///< for a call that keeps its own as long as it lives
 
  private:
   mutable std::mutex mutex_;

@@ -34,6 +34,18 @@ class UploadTest : public EventGatewayTest {
   }
 
   std::size_t received() { return target_.control->body_bytes(); }
+
+  /// From now on the call owns its sink, and with it the exchange.
+  void keep_the_sink() {
+    target_.answer_with([control = target_.control](Submission& s) { control->sink = s.sink; });
+  }
+  /// True when nobody but the test has kept the call.
+  bool call_is_let_go() {
+    const std::weak_ptr<RecordingControl> control = target_.control;
+    target_.control.reset();
+    target_.answer_with({});
+    return eventually([&] { return control.expired(); });
+  }
 };
 
 std::string head_of(std::size_t body_bytes) {
@@ -144,6 +156,38 @@ TEST_F(UploadTest, AnAnswerBeforeTheEndOfTheBodyIsTheLast) {
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer.header("connection"), "close");
   EXPECT_EQ(client.read_until_closed(), "");
+}
+
+TEST_F(UploadTest, AnAnswerBeforeTheEndOfTheBodyLetsGoOfTheCall) {
+  serve();
+  keep_the_sink();
+  auto client = front_->connect();
+  client.send(head_of(kLong) + "some");
+  target_.submissions.take().value().sink->fail({pipe::Errc::body_too_large, ""});
+  EXPECT_EQ(client.read_answer().status, 413);
+  EXPECT_TRUE(call_is_let_go());
+}
+
+TEST_F(UploadTest, ABodyThatBreaksOffLetsGoOfTheCall) {
+  serve();
+  keep_the_sink();
+  auto client = front_->connect();
+  client.send("POST /server/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+  ASSERT_TRUE(target_.submissions.take());
+  client.send("zz\r\n");
+  EXPECT_EQ(client.read_answer().status, 400);
+  EXPECT_TRUE(call_is_let_go());
+}
+
+TEST_F(UploadTest, ACallerThatLeavesLetsGoOfTheCall) {
+  serve();
+  keep_the_sink();
+  auto client = front_->connect();
+  client.send(head_of(kLong) + "some");
+  ASSERT_TRUE(target_.submissions.take());
+  client.close();
+  ASSERT_TRUE(eventually([&] { return target_.control->cancelled == 1; }));
+  EXPECT_TRUE(call_is_let_go());
 }
 
 TEST_F(UploadTest, APauseWithinTheBodyHasALimit) {
