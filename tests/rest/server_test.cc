@@ -327,6 +327,27 @@ TEST(ServerTest, ServesOnSeveralThreads) {
   for (auto& client : clients) EXPECT_EQ(client.read_answer().body, "GET /t  ");
 }
 
+TEST(ServerTest, CallsTheHandlerOnItsThreadsInTurn) {
+  const auto threads = running_threads(2);
+  ServerOptions options;
+  options.endpoints = {{"127.0.0.1", 0, ""}};
+  Server server(
+      std::move(options),
+      [&](const std::shared_ptr<Exchange>& exchange) {
+        const bool first = threads[0]->is_current();
+        exchange->respond(ok(first ? "first" : threads[1]->is_current() ? "second" : "another"));
+      },
+      threads);
+  const Endpoint endpoint = server.start().front();
+  std::vector<std::string> answers;
+  for (int i = 0; i < 4; ++i) {
+    RawClient client(endpoint);
+    client.send(get("/"));
+    answers.push_back(client.read_answer().body);
+  }
+  EXPECT_EQ(answers, (std::vector<std::string>{"first", "second", "first", "second"}));
+}
+
 TEST(EndpointTest, IsWrittenAsSettingsNameIt) {
   EXPECT_EQ(to_string(Endpoint{"127.0.0.1", 8989, ""}), "127.0.0.1:8989");
   EXPECT_EQ(to_string(Endpoint{"::1", 0, ""}), "[::1]:0");
