@@ -192,7 +192,7 @@ int Runtime::run(NodeEnd& end) {
     throw StartupError(ExitCode::cannot_listen, e.what());
   }
   export_metrics();
-  for (auto& thread : threads_) thread->start();
+  start_threads();
   health_.set(Health::kStarting, false);
   watch_files(end);
 
@@ -209,6 +209,16 @@ int Runtime::run(NodeEnd& end) {
   main_.run();
   draining.join();
   return stop(end);
+}
+
+void Runtime::start_threads() {
+  try {
+    for (auto& thread : threads_) thread->start();
+  } catch (...) {
+    // The system has no more of them. What the others do refers to what is about to go.
+    for (auto& thread : threads_) thread->stop();
+    throw;
+  }
 }
 
 void Runtime::watch_files(NodeEnd& end) {

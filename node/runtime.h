@@ -106,6 +106,7 @@ class Runtime {
   void add_common_routes(rest::Router& router, NodeEnd& end);
   rest::ServerOptions rest_options() const;
   std::vector<std::shared_ptr<pipe::IoThread>> rest_threads() const;
+  void start_threads();
   void watch_files(NodeEnd& end);
   void reload(NodeEnd& end);
   void drain(NodeEnd& end);

@@ -30,6 +30,10 @@ class IoThread final : public HomeThread, private Sleeper {
   /// Ends the loop and waits for the thread. Idempotent; not to be called on the thread itself.
   void stop();
 
+  /// False before start() and after stop(); for whoever calls those. What is posted then does not
+  /// run, and nobody else is on the context.
+  bool is_running() const noexcept { return thread_.joinable(); }
+
   boost::asio::io_context& context() noexcept { return context_; }
 
   bool is_current() const noexcept override;

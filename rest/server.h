@@ -42,8 +42,9 @@ struct ServerOptions {
 /// server; answering them then does nothing. Construction and these three belong to one thread.
 class Server {
  public:
-  /// The connections live on `threads`, one at least, in turn; they run until the server is
-  /// stopped.
+  /// The connections live on `threads`, one at least, in turn. None of them begins or ends while
+  /// the server stops. It may stop after them; one that never ran is to be stopped before it, since
+  /// connections that have come wait there.
   Server(ServerOptions options, Handler handler,
          std::vector<std::shared_ptr<pipe::IoThread>> threads);
   ~Server();

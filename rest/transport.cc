@@ -232,7 +232,11 @@ class TransportGroup::Impl {
     for (const auto& thread : threads) {
       const auto transport = std::make_shared<Transport>(shared_, thread);
       places_.push_back({thread, transport});
-      thread->post([transport] { transport->start(); });
+      // A thread that never runs must not be kept by what waits for it.
+      thread->post([weak = std::weak_ptr(transport)] {
+        const auto held = weak.lock();
+        if (held && !held->stopped()) held->start();
+      });
     }
   }
 
@@ -263,6 +267,10 @@ class TransportGroup::Impl {
   void stop() {
     if (std::exchange(stopped_, true)) return;
     for (const Place& place : places_) {
+      if (!place.thread->is_running()) {
+        place.transport->stop();
+        continue;
+      }
       std::promise<void> stopped;
       place.thread->post([&] {
         place.transport->stop();

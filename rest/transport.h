@@ -22,7 +22,7 @@ namespace rp::rest {
 class TransportGroup {
  public:
   /// The references outlive the group; `handler` is called on the threads, of which there is one at
-  /// least. They run until stop() has returned.
+  /// least. They neither begin nor end while stop() is under way.
   TransportGroup(const std::vector<std::shared_ptr<pipe::IoThread>>& threads, const Limits& limits,
                  const Guard& guard, const Handler& handler, const Gate::Streams& streams_body,
                  Stats& stats);

@@ -36,6 +36,33 @@ TEST(ServerTest, AnswersARequest) {
   EXPECT_EQ(answer.headers.count("content-length"), 1U);
 }
 
+TEST(ServerTest, StopsThoughItsThreadsNeverRan) {
+  const auto thread = std::make_shared<pipe::IoThread>();
+  ServerOptions options;
+  options.endpoints = {{"127.0.0.1", 0, ""}};
+  {
+    Server server(std::move(options), echo, {thread});
+    const RawClient client(server.start().front());
+    EXPECT_TRUE(eventually([&] { return server.stats().connections_open == 1; }));
+    thread->stop();  // what was accepted goes while the server is there
+    EXPECT_TRUE(eventually([&] { return server.stats().connections_open == 0; }));
+  }
+  EXPECT_EQ(thread.use_count(), 1);
+}
+
+TEST(ServerTest, StopsAfterItsThreads) {
+  const auto thread = running_threads(1).front();
+  ServerOptions options;
+  options.endpoints = {{"127.0.0.1", 0, ""}};
+  Server server(std::move(options), echo, {thread});
+  RawClient client(server.start().front());
+  client.send(get("/"));
+  EXPECT_EQ(client.read_answer().status, 200);
+  thread->stop();
+  server.stop();
+  EXPECT_TRUE(client.closed_within(kPatience));
+}
+
 TEST(ServerTest, KeepsTheConnectionForFurtherRequests) {
   const FrontEnd front(echo);
   auto client = front.connect();
