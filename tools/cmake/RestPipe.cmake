@@ -2,7 +2,9 @@
 
 find_program(RP_CCACHE ccache)
 if(RP_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${RP_CCACHE})
+  # Without these ccache leaves alone what includes a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${RP_CCACHE})
 endif()
 
 add_library(rp_options INTERFACE)
@@ -53,6 +55,7 @@ function(rp_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE rp_options ${ARG_LINK} GTest::gmock_main)
+  target_precompile_headers(${name} REUSE_FROM rp_test_headers)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${ARG_TIMEOUT} COST ${ARG_COST})
   # gtest_discover_tests() keeps the first of several labels only.
   set(labels_file ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
