@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipe/core/head.h"
+#include "pipe/submission.h"
 
 namespace rp::pipe {
 namespace {
@@ -54,24 +55,6 @@ class RepeatedAnswer final : public ReplySink {
 
  private:
   const std::shared_ptr<ReplySink> sink_;
-};
-
-/// An event on its way to the I/O thread. A thread that has stopped destroys it instead of running
-/// it, and then the one who waits hears so.
-template <class Start>
-struct Submission {
-  Start start;
-  Event event;
-  std::string body;
-  std::shared_ptr<ReplySink> sink;
-
-  Submission(Start s, Event&& e, std::string&& b, std::shared_ptr<ReplySink>&& k)
-      : start(std::move(s)), event(std::move(e)), body(std::move(b)), sink(std::move(k)) {}
-  Submission(Submission&&) noexcept = default;
-  ~Submission() {
-    if (sink) sink->fail({Errc::stopped, "this node is shutting down; the handler has not run"});
-  }
-  void operator()() { start(std::move(event), std::move(body), std::exchange(sink, nullptr)); }
 };
 
 }  // namespace

@@ -4,31 +4,11 @@
 
 #include "handlers/isolated/isolated_plugin.h"
 #include "pipe/core/head.h"
+#include "pipe/submission.h"
 
 namespace rp::handlers {
-namespace {
 
 using pipe::Errc;
-
-/// An event on its way to the I/O thread. A thread that has stopped destroys it instead of running
-/// it, and then the one who waits hears so.
-template <class Start>
-struct Submission {
-  Start start;
-  pipe::Event event;
-  std::string body;
-  std::shared_ptr<pipe::ReplySink> sink;
-
-  Submission(Start s, pipe::Event e, std::string b, std::shared_ptr<pipe::ReplySink> k)
-      : start(std::move(s)), event(std::move(e)), body(std::move(b)), sink(std::move(k)) {}
-  Submission(Submission&&) noexcept = default;
-  ~Submission() {
-    if (sink) sink->fail({Errc::stopped, "this node is shutting down; the handler has not run"});
-  }
-  void operator()() { start(std::move(event), std::move(body), std::exchange(sink, nullptr)); }
-};
-
-}  // namespace
 
 HostedCall::HostedCall(std::shared_ptr<IsolatedPlugin> plugin) : plugin_(std::move(plugin)) {}
 
@@ -46,7 +26,7 @@ void HostedCall::submit(pipe::Event&& event, std::string&& body,
     self->start(std::move(e), std::move(b), std::move(s));
   };
   plugin_->thread().post(
-      Submission(begin_call, std::move(event), std::move(body), std::move(sink)));
+      pipe::Submission(begin_call, std::move(event), std::move(body), std::move(sink)));
 }
 
 template <class F>
