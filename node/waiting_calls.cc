@@ -51,7 +51,7 @@ class WaitingCalls::Call final : public HandedOnCall,
   }
 
   void fail(pipe::Errc reason) {
-    if (auto sink = take_sink()) sink->fail({reason, sentence(reason)});
+    if (auto sink = take_sink()) sink->fail({reason, sentence(reason), true});
   }
 
   void cancel() override {
@@ -65,7 +65,9 @@ class WaitingCalls::Call final : public HandedOnCall,
     if (reason == pipe::Errc::peer_unavailable) {
       return "no pipe to the node was open within the connection wait; the handler has not run";
     }
-    return pipe::make_error_code(reason).message() + "; the handler has not run";
+    std::string sentence = pipe::make_error_code(reason).message();
+    if (reason == pipe::Errc::deadline_exceeded) sentence += " before a pipe to the node was open";
+    return sentence + "; the handler has not run";
   }
 
   /// The right to speak to the sink; null for everyone but the first.

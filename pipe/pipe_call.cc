@@ -46,6 +46,7 @@ class RepeatedAnswer final : public ReplySink {
       case Errc::deadline_exceeded:
         failure.detail =
             "the request's time ran out after the pipe broke; the handler may have run";
+        failure.has_not_run = false;
         break;
       default:
         break;

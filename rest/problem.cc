@@ -160,7 +160,7 @@ Problem problem_for(const pipe::Failure& failure, Side side, std::string request
       failure.detail.empty() ? make_error_code(failure.code).message() : failure.detail;
   problem.request_id = std::move(request_id);
   problem.retryable = mapping.retryable;
-  problem.may_have_run = mapping.may_have_run;
+  problem.may_have_run = failure.has_not_run ? false : mapping.may_have_run;
   if (mapping.status == 503) problem.retry_after_s = kRetryAfterSeconds;
   add_parity_form(problem, failure.code, side);
   return problem;

@@ -290,7 +290,7 @@ void Gather::Call::expire() {
     const std::lock_guard lock(mutex_);
     if (over_) return;
     if (!body_complete_) {
-      refuse({Errc::deadline_exceeded, "the request body did not end in time; nothing ran"});
+      refuse({Errc::deadline_exceeded, "the request body did not end in time; nothing ran", true});
     } else {
       late.swap(asked_);
       for (const auto& [name, answer] : late) {

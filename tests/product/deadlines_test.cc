@@ -159,6 +159,16 @@ TEST_F(DeadlineTest, TheAnswerNamesTheQueueWhereTheTimeRanOut) {
   }
 }
 
+TEST_F(DeadlineTest, TheAnswerNamesThePipeThatWasNotThere) {
+  start_methods_pair();
+  server_.reset();
+  // The first request may still find the pipe that has just been lost.
+  expect_named(C("/server/run//unsent"), "time ran out before a pipe to the node was open");
+  const auto late = curl({"-H", "Request-Timeout: 0.2", C("/server/run//unsent")});
+  expect_504(late, "the handler has not run");
+  EXPECT_TRUE(contains(late.body, "\"may_have_run\":false")) << late.body;
+}
+
 TEST_F(DeadlineTest, TheAnswerNamesTheCallerWhoseBodyDidNotCome) {
   start_methods_pair();
   for (const auto& [port, path] : {std::pair(client_->rest_port(), "/server/run//half"),

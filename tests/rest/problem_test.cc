@@ -98,6 +98,16 @@ TEST_F(EventGatewayTest, SaysWhetherTheHandlerMayHaveRun) {
   }
 }
 
+TEST_F(EventGatewayTest, BelievesWhoKnowsThatNothingHasRun) {
+  target_.answer_with([](Submission& s) {
+    s.sink->fail({.code = Errc::deadline_exceeded, .detail = "no pipe", .has_not_run = true});
+  });
+  serve();
+  const auto answer = front_->ask(get("/server/a"));
+  EXPECT_EQ(answer.status, 504);
+  EXPECT_NE(answer.body.find("\"may_have_run\":false"), std::string::npos) << answer.body;
+}
+
 TEST_F(EventGatewayTest, GivesTextToThoseWhoTakeNoJson) {
   fail_with(Errc::deadline_exceeded, "too slow");
   serve();
