@@ -94,8 +94,7 @@ asio::awaitable<void> Upstream::run() {
     co_await connect_once();
     if (leaving_) break;
     if (pipe::Clock::now() - started_at >= kHealthyAfter) backoff_.reset();
-    last_pause_ = std::max(backoff_.next(), stay_away_);
-    pause_->expires_after(last_pause_);
+    pause_->expires_after(std::max(backoff_.next(), stay_away_));
     error_code ignored;
     co_await pause_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
@@ -247,8 +246,8 @@ void Upstream::link_lost(error_code why) {
   detached_ = kept;
   if (kept) {
     node::tell_detached(runtime_.feed(), pipe_->peer(), why);
-    // Calls wait for the next link. One that lived longer than the wait before it was worth it.
-    if (opened_ && lost_at_ - opened_at_ >= last_pause_) backoff_.reset();
+    // Calls wait for the next link. Whatever the waits before this one were, it was worth dialling.
+    if (opened_ && lost_at_ - opened_at_ >= runtime_.config().reconnect_base) backoff_.reset();
   } else {
     end_session(why);
   }

@@ -91,7 +91,6 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   std::unique_ptr<pipe::Pipe> pipe_;         // the session, with or without a link
   ResumeTicket ticket_;                      // for the pipe's next link
   std::optional<node::HostPort> home_;       // the address behind which the pipe's session is
-  std::chrono::milliseconds last_pause_{0};  // before the last attempts
   pipe::Clock::time_point opened_at_;        // when the pipe got its last link
   pipe::Clock::time_point lost_at_;          // when the pipe lost its last link
   pipe::error_code dialled_;                 // how the last attempt to connect ended

@@ -251,6 +251,23 @@ TEST_F(FaultsTest, AClientThatComesFromAnotherAddressGoesOn) {
   EXPECT_TRUE(contains(curl({C("/server/origin")}).body, "\"127.0.0.3\""));
 }
 
+TEST_F(FaultsTest, AClientReturnsSoonToALinkThatBreaksAgainAndAgainAfterALongOutage) {
+  start({"--return-wait", "60"});
+  wire_->refuse(6);  // of the waits between attempts the last may take 3.2 s by now
+  wire_->cut();
+  ASSERT_TRUE(eventually(30s, [&] { return wire_->connections() == 8; }));
+  expect_time(curl({S("/client/alpha/time")}), "time_from_client");
+  TestClock::duration away{};
+  for (int i = 0; i < 6; ++i) {
+    std::this_thread::sleep_for(200ms);  // longer than the first wait of all
+    const auto cut = TestClock::now();
+    wire_->cut();
+    expect_time(curl({S("/client/alpha/time")}), "time_from_client");
+    away += TestClock::now() - cut;
+  }
+  EXPECT_LT(away, 4s) << "at most 0.1 s each, and the handshakes";
+}
+
 TEST_F(FaultsTest, CallsOutliveAnOutageOfTheServersAddress) {
   start({"--return-wait", "30"});
   SlowCalls calls(C("/server"), S("/client/alpha"));
