@@ -289,6 +289,7 @@ void Call::end_unanswered(std::optional<pipe::Failure> failure) {
   if (phase_ == Phase::done) return;
   auto sink = finish();
   gone_ = true;
+  if (failure && !started_at_) failure->has_not_run = true;
   if (in_sink_) {
     late_failure_ = std::exchange(failure, std::nullopt);
   }

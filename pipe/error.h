@@ -59,7 +59,7 @@ error_code make_error_code(Errc e) noexcept;
 struct Failure {
   Errc code{};
   std::string detail;
-  /// The handler has not run for sure, though the code leaves that open. Does not cross a pipe.
+  /// The handler has not run for sure, though the code leaves that open.
   bool has_not_run = false;
 };
 

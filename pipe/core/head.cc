@@ -40,6 +40,7 @@ constexpr std::uint32_t http_status = 8;
 namespace error_field {
 constexpr std::uint32_t code = 1;
 constexpr std::uint32_t detail = 2;
+constexpr std::uint32_t has_not_run = 3;
 }  // namespace error_field
 
 // More than the fields of a head take beside their own bytes and the headers.
@@ -133,6 +134,7 @@ CallFields fields_of(const Event& event) {
 struct ErrorFields {
   std::uint32_t code = 0;
   std::string_view detail;
+  bool has_not_run = false;
 
   bool read(std::string_view message) {
     FieldReader fields(message);
@@ -141,6 +143,8 @@ struct ErrorFields {
         code = static_cast<std::uint32_t>(fields.varint());
       } else if (fields.tag() == bytes_field(error_field::detail)) {
         detail = fields.bytes();
+      } else if (fields.tag() == varint_field(error_field::has_not_run)) {
+        has_not_run = fields.varint() != 0;
       }
     }
     return fields.well_formed();
@@ -214,10 +218,11 @@ void append_error_reply(const Failure& failure, CallId call, std::string& out) {
   const std::string_view detail = std::string_view(failure.detail).substr(0, kDetailBytesMax);
   const auto code = static_cast<std::uint32_t>(failure.code);
   // The inner message is written first because its length stands in front of it.
-  char error[2 * FieldWriter::kOverheadBytes + kDetailBytesMax];
+  char error[3 * FieldWriter::kOverheadBytes + kDetailBytesMax];
   FieldWriter inner(error);
   inner.varint(error_field::code, code);
   inner.bytes(error_field::detail, detail);
+  inner.varint(error_field::has_not_run, failure.has_not_run ? 1 : 0);
   const std::string_view message(error, static_cast<std::size_t>(inner.end() - error));
   const auto write = [&](FieldWriter& fields) { fields.bytes(reply_field::error, message); };
   append_frame(frame_header(FrameType::reply, true, call),
@@ -325,7 +330,7 @@ Result<DecodedReply> decode_reply(std::string_view head) {
   }
   if (reply.failed) {
     reply.head = {};
-    reply.error = {static_cast<Errc>(error.code), std::string(error.detail)};
+    reply.error = {static_cast<Errc>(error.code), std::string(error.detail), error.has_not_run};
   } else {
     reply.head.content_type = content_type;
     reply.head.http_status = static_cast<std::uint16_t>(http_status);

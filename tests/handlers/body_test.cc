@@ -145,19 +145,20 @@ TEST_F(FollowingBodyTest, SaysWhoRanOutOfTime) {
     entered.set_value();
     leave.get_future().wait_for(kPatience);
   });
-  const auto why = [&](bool body_follows) {
+  const auto why = [&](bool body_follows, bool has_run) {
     auto event = make_event("put", "slow");
     event.body_follows = body_follows;
     event.deadline = pipe::Clock::now() + 20ms;
     const auto asked = ask(dispatcher, std::move(event));
     EXPECT_TRUE(asked->wait_done());
     EXPECT_EQ(asked->error(), Errc::deadline_exceeded);
+    EXPECT_EQ(asked->failure()->has_not_run, !has_run);
     return asked->failure()->detail;
   };
-  EXPECT_EQ(why(true), "the call's time ran out while the request's body was read");
-  EXPECT_EQ(why(false), "the call's time ran out in its handler put_slow");
+  EXPECT_EQ(why(true, false), "the call's time ran out while the request's body was read");
+  EXPECT_EQ(why(false, true), "the call's time ran out in its handler put_slow");
   entered.get_future().wait();
-  EXPECT_EQ(why(false), "the call's time ran out while it waited for a worker");
+  EXPECT_EQ(why(false, false), "the call's time ran out while it waited for a worker");
   leave.set_value();
   EXPECT_EQ(dispatcher.stop(kPatience), 0U);
 }

@@ -114,6 +114,7 @@ class HeadsTest : public ::testing::Test {
     if (below(4) == 0) {
       m.mutable_error()->set_code(static_cast<std::uint32_t>(1 + below(0xffff)));
       m.mutable_error()->set_detail(text(300));
+      m.mutable_error()->set_has_not_run(below(2) == 0);
     }
     return m;
   }
@@ -192,6 +193,7 @@ void expect_same(const DecodedReply& reply, const v1::ReplyHead& m) {
   if (reply.failed) {
     EXPECT_EQ(static_cast<std::uint32_t>(reply.error.code), m.error().code());
     EXPECT_EQ(reply.error.detail, m.error().detail());
+    EXPECT_EQ(reply.error.has_not_run, m.error().has_not_run());
     return;
   }
   EXPECT_EQ(reply.head.code, m.code());

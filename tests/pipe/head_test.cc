@@ -316,5 +316,15 @@ TEST(ErrorReplyTest, CarriesTheFailureWithItsDetailCut) {
   EXPECT_EQ(got->error.detail, std::string(1024, 'd'));
 }
 
+TEST(ErrorReplyTest, SaysWhetherTheHandlerHasRun) {
+  for (const bool has_not_run : {false, true}) {
+    std::string bytes;
+    append_error_reply({Errc::deadline_exceeded, std::string(1024, 'd'), has_not_run}, 7, bytes);
+    const Result<DecodedReply> got = decode_reply(frames(bytes).at(0).head());
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->error.has_not_run, has_not_run);
+  }
+}
+
 }  // namespace
 }  // namespace rp::pipe

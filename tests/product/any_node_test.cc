@@ -94,6 +94,22 @@ TEST_F(AnyNodeTest, AnUnknownClientIs404AndOneThatLeftIsWaitedFor) {
   EXPECT_GE(away.seconds, 0.9);
 }
 
+TEST_F(AnyNodeTest, ACallWhoseTimeRanOutAtTheServerHasNotRun) {
+  start_server(kOpenPolicy);
+  connect("alpha");
+  connect("beta");
+  disconnect("beta");
+  ASSERT_TRUE(server_forgets("beta"));
+  Response late;
+  // On a busy machine alpha may speak before the server's answer is there.
+  EXPECT_TRUE(eventually(20s, [&] {
+    late = curl({"-H", "Request-Timeout: 1", on("alpha", "/client/beta/time")});
+    return contains(late.body, "before a pipe to the node was open");
+  })) << late.body;
+  EXPECT_EQ(late.status, 504);
+  EXPECT_TRUE(contains(late.body, "\"may_have_run\":false")) << late.body;
+}
+
 TEST_F(AnyNodeTest, BodiesStreamThroughTheServerInConstantMemory) {
   // beta has an executable that says what it got, and one that gives as much as it is asked for.
   script("post_sum", "exec sha256sum");
