@@ -192,7 +192,9 @@ void MessageQueue::end_waits() {
 }
 
 void MessageQueue::close() {
-  if (engine_) engine_->close();
+  if (!engine_) return;
+  if (face_) face_->close();
+  engine_->close();
 }
 
 }  // namespace rp::node

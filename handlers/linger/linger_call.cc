@@ -13,6 +13,10 @@ using queue::Milliseconds;
 
 constexpr std::chrono::seconds kLongPoll{120};  // Linger's
 
+// The longest message that a form can carry comes in less, and that much is read in a few
+// milliseconds.
+constexpr std::size_t kLongBodyBytes = std::size_t{1} << 20;
+
 // Linger ignores parameters that it does not know, so its own requests may have any.
 constexpr std::string_view kAnything = "*";
 
@@ -55,17 +59,12 @@ void LingerCall::body_data(std::string piece) {
     body_ += piece;
     return sink->body_consumed(piece.size());
   }
-  {
-    const std::lock_guard lock(mutex_);
-    if (!std::exchange(sink_, nullptr)) return;
-  }
   if (fits) {
-    sink->fail(
-        {pipe::Errc::overloaded, "the queue's requests hold too many bytes; try again later"});
+    fail({pipe::Errc::overloaded, "the queue's requests hold too many bytes; try again later"});
   } else {
-    sink->fail({pipe::Errc::body_too_large, "a request's body has at most " +
-                                                std::to_string(face_->options.body_bytes_max) +
-                                                " bytes"});
+    fail({pipe::Errc::body_too_large, "a request's body has at most " +
+                                          std::to_string(face_->options.body_bytes_max) +
+                                          " bytes"});
   }
 }
 
@@ -74,6 +73,13 @@ void LingerCall::body_end() {
 }
 
 void LingerCall::run() {
+  if (body_.size() < kLongBodyBytes) return run_here();
+  const bool taken =
+      face_->long_requests.try_post([self = shared_from_this()] { self->run_here(); });
+  if (!taken) fail({pipe::Errc::overloaded, "too many long requests wait for the queue"});
+}
+
+void LingerCall::run_here() {
   auto route = find_its_route();
   if (!route) return;
   route_ = std::move(*route);
@@ -181,15 +187,20 @@ bool LingerCall::is_over() const {
   return sink_ == nullptr;
 }
 
+std::shared_ptr<pipe::ReplySink> LingerCall::take_sink() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(sink_, nullptr);
+}
+
 bool LingerCall::answer(Answer answer) {
-  std::shared_ptr<pipe::ReplySink> sink;
-  {
-    const std::lock_guard lock(mutex_);
-    sink = std::exchange(sink_, nullptr);
-  }
+  const auto sink = take_sink();
   if (!sink) return false;
   sink->reply(std::move(answer.head), std::move(answer.body));
   return true;
+}
+
+void LingerCall::fail(pipe::Failure why) {
+  if (const auto sink = take_sink()) sink->fail(std::move(why));
 }
 
 void LingerCall::cancel() {

@@ -20,8 +20,8 @@ namespace rp::handlers::linger {
 
 /// One request of the API on its way to the engine and back.
 ///
-/// What it asks runs on the thread that brings the request, or the end of its body; answers come
-/// from the engine's thread. A message that is handed to a caller who has left meanwhile goes back
+/// What it asks runs on the thread that brings the request, or the end of its body, unless that body
+/// is long; most answers come from the engine's thread. A message that is handed to a caller who has left meanwhile goes back
 /// at once, its delivery uncounted.
 class LingerCall final : public pipe::CallControl, public std::enable_shared_from_this<LingerCall> {
  public:
@@ -49,7 +49,9 @@ class LingerCall final : public pipe::CallControl, public std::enable_shared_fro
   };
   using Deliveries = std::vector<queue::Delivery>;
 
+  /// Here, or on the thread for long requests.
   void run();
+  void run_here();
   std::optional<Route> find_its_route();
   bool read_parameters(const Operation& operation);
   const Operation* its_operation() const;
@@ -114,6 +116,9 @@ class LingerCall final : public pipe::CallControl, public std::enable_shared_fro
 
   /// False when the caller has left.
   bool answer(Answer answer);
+  /// For what is no answer of the API.
+  void fail(pipe::Failure why);
+  std::shared_ptr<pipe::ReplySink> take_sink();
   void refuse(const Refused& why) { answer(face_->answers.error(why)); }
   void refuse(std::string reason) { refuse(Refused{400, std::move(reason)}); }
   void answer_json(std::string text, std::uint16_t status = 200) {

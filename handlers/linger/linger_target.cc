@@ -14,6 +14,12 @@
 namespace rp::handlers::linger {
 namespace {
 
+// More than the budget of gathered bodies lets in.
+constexpr std::size_t kLongRequestsMax = 4096;
+
+// Far more than it takes to read the longest body.
+constexpr std::chrono::seconds kPatience{10};
+
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
@@ -28,7 +34,8 @@ Face::Face(queue::Engine& its_engine, LingerOptions its_options)
       hostname(host_name()),
       started_at(std::chrono::system_clock::now()),
       up_since(std::chrono::steady_clock::now()),
-      gathered(options.gathered_bytes_max) {}
+      gathered(options.gathered_bytes_max),
+      long_requests(1, kLongRequestsMax) {}
 
 void Face::add_waiting(const std::shared_ptr<LingerCall>& call) {
   {
@@ -70,6 +77,8 @@ std::shared_ptr<pipe::CallControl> LingerTarget::submit(pipe::Event&& event, std
 }
 
 void LingerTarget::end_waits() { face_->end_waits(); }
+
+void LingerTarget::close() { face_->long_requests.stop(kPatience); }
 
 bool LingerTarget::has_path(std::string_view path) {
   const auto found = find_route(path, Spelling::encoded);

@@ -13,6 +13,7 @@
 
 #include "handlers/byte_budget.h"
 #include "handlers/linger/answer.h"
+#include "handlers/worker_pool.h"
 #include "pipe/event.h"
 #include "queue/engine.h"
 
@@ -40,6 +41,10 @@ struct Face {
   std::atomic<std::uint64_t> gets{0};       ///< requests for a message
   std::atomic<std::uint64_t> handed_on{0};  ///< messages that went to one who waited
 
+  /// For requests with long bodies: to read one takes time that the pipes on the thread which
+  /// brought it do not have.
+  WorkerPool long_requests;
+
   /// Whether calls may wait for messages, and those that do.
   std::atomic<bool> may_wait{true};
   void add_waiting(const std::shared_ptr<LingerCall>& call);
@@ -55,12 +60,14 @@ struct Face {
 /// docs/queue.md describes it. Mounted as `channels`, `topics`, `messages` and `stats`; the events'
 /// answers stand for HTTP responses.
 ///
-/// Safe from any thread. Answers come from the engine's thread.
+/// Safe from any thread. Answers come from the engine's thread, from the one that brings the request
+/// or, where the body is long, from one of the target's own.
 class LingerTarget final : public pipe::EventTarget {
  public:
   static constexpr std::string_view kNouns[] = {"channels", "topics", "messages", "stats"};
 
-  /// `engine` outlives the target; its calls are over once it is closed.
+  /// `engine` outlives the target; its calls are over once both are closed. Throws std::system_error
+  /// when there is no thread to be had.
   LingerTarget(queue::Engine& engine, LingerOptions options);
   ~LingerTarget() override;
 
@@ -71,6 +78,8 @@ class LingerTarget final : public pipe::EventTarget {
   /// Requests that wait for a message are answered now, as if their time were up, and none waits
   /// any more: the node is leaving.
   void end_waits();
+  /// Before the engine is closed: nothing of the target's own runs any more. Idempotent.
+  void close();
 
   // For the front-end, where these paths are at the root:
 

@@ -89,6 +89,21 @@ TEST_F(LingerCallTest, ABodyThatFollowsIsGathered) {
   EXPECT_EQ(taken->body(), "one message");
 }
 
+TEST_F(LingerCallTest, ALongBodyIsReadOnAThreadOfItsOwn) {
+  const pipe::Headers form = {{"content-type", "application/x-www-form-urlencoded"}};
+  const auto put = [&](std::size_t bytes) {
+    return asked("post", "channels/t", "", "msg=" + std::string(bytes, 'x'), form);
+  };
+  const auto too_long = put(2'000'000);
+  EXPECT_EQ(status(too_long), 400);
+  EXPECT_NE(too_long->body().find("2000000 bytes"), std::string::npos) << too_long->body();
+  EXPECT_EQ(status(put(256'000)), 202);
+
+  target_.close();
+  EXPECT_EQ(put(2'000'000)->error(), pipe::Errc::overloaded) << "that thread has ended";
+  EXPECT_EQ(status(put(256'000)), 202);
+}
+
 TEST_F(LingerCallTest, BodiesThatFollowAreBounded) {
   const auto begin = [this] {
     auto event = make_event("post", "channels/t");
