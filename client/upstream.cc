@@ -14,6 +14,7 @@
 #include "node/nodes_page.h"
 #include "node/report_exception.h"
 #include "pipe/log.h"
+#include "pipe/name_lookup.h"
 
 namespace rp::client {
 namespace {
@@ -131,20 +132,23 @@ std::vector<node::HostPort> Upstream::servers_in_order() const {
 }
 
 asio::awaitable<pipe::Result<tcp::socket>> Upstream::dial(node::HostPort server) {
-  error_code ec;
-  tcp::resolver resolver(thread_.context());
-  tcp::resolver::results_type found;
-  {
-    const Timeout timeout(resolver, thread_.context().get_executor(),
-                          runtime_.config().resolve_timeout);
-    found = co_await resolver.async_resolve(server.host, std::to_string(server.port),
-                                            asio::redirect_error(asio::use_awaitable, ec));
+  pipe::NameLookup lookup(thread_.context().get_executor());
+  stop_dialling_ = [&lookup] { lookup.cancel(); };
+  const auto found = co_await lookup.run(server.host, runtime_.config().resolve_timeout);
+  stop_dialling_ = nullptr;
+  if (!found) {
+    const bool too_long = found.error() == asio::error::timed_out;
+    co_return too_long ? make_error_code(Errc::resolve_failed) : found.error();
   }
-  if (ec) co_return ec;
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& address : *found) endpoints.emplace_back(address, server.port);
+  error_code ec;
   tcp::socket socket(thread_.context());
   {
     const Timeout timeout(socket, thread_.context().get_executor(), kConnectTimeout);
-    co_await asio::async_connect(socket, found, asio::redirect_error(asio::use_awaitable, ec));
+    stop_dialling_ = [&socket] { socket.close(); };
+    co_await asio::async_connect(socket, endpoints, asio::redirect_error(asio::use_awaitable, ec));
+    stop_dialling_ = nullptr;
   }
   if (ec) co_return ec;
   co_return socket;
@@ -349,6 +353,7 @@ void Upstream::begin_drain() {
   leaving_ = true;
   thread_.post([this] {
     pause_->cancel();
+    if (stop_dialling_) stop_dialling_();
     if (handshake_) handshake_->close(Errc::draining);
     if (!pipe_) return;
     pipe_->goodbye({Errc::draining, "the client is shutting down"}, /*drain=*/true);

@@ -87,6 +87,7 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   pipe::Backoff backoff_;
   std::optional<boost::asio::steady_timer> pause_;  // between attempts; until release()
   // Touched on the thread only:
+  std::function<void()> stop_dialling_;      // while a name is looked up, or a socket connects
   pipe::Handshake* handshake_ = nullptr;     // the one that is under way
   std::unique_ptr<pipe::Pipe> pipe_;         // the session, with or without a link
   ResumeTicket ticket_;                      // for the pipe's next link

@@ -3,18 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "node/ended_call.h"
 #include "node/handed_on_call.h"
+#include "node/report_exception.h"
 
 namespace rp::server {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 
 /// Four groups of one to three digits, whatever their values: what the reference takes for an
 /// address without asking the resolver.
@@ -44,17 +45,6 @@ pipe::Failure unknown_host(const std::string& host) {
           "no client named '" + host + "' is connected, and no host has that name"};
 }
 
-std::vector<std::string> addresses_of(const tcp::resolver::results_type& results) {
-  std::vector<std::string> addresses;
-  for (const auto& entry : results) {
-    std::string text = entry.endpoint().address().to_string();
-    if (std::find(addresses.begin(), addresses.end(), text) == addresses.end()) {
-      addresses.push_back(std::move(text));
-    }
-  }
-  return addresses;
-}
-
 bool says_no_such_host(boost::system::error_code ec) {
   return ec == asio::error::host_not_found || ec == asio::error::no_data;
 }
@@ -68,45 +58,63 @@ class ClientLookup::ResolvingCall final : public node::HandedOnCall,
   ResolvingCall(ClientLookup& lookup, pipe::Event event, std::string body, pipe::Origin origin,
                 std::shared_ptr<pipe::ReplySink> sink)
       : lookup_(lookup),
-        resolver_(lookup.context_),
-        timer_(lookup.context_),
         event_(std::move(event)),
         body_(std::move(body)),
         origin_(std::move(origin)),
         sink_(std::move(sink)) {}
 
   void start(const std::string& host) {
-    asio::post(lookup_.context_, [self = shared_from_this(), host] {
-      self->timer_.expires_after(self->lookup_.resolve_timeout_);
-      self->timer_.async_wait([self](boost::system::error_code ec) {
-        if (!ec) self->resolver_.cancel();
-      });
-      self->resolver_.async_resolve(
-          host, "", [self, host](boost::system::error_code ec, tcp::resolver::results_type found) {
-            self->timer_.cancel();
-            self->resolved(host, ec, found);
-          });
+    asio::co_spawn(
+        lookup_.context_, resolve(shared_from_this(), host),
+        [](const std::exception_ptr& failure) { node::report_exception("server", failure); });
+  }
+
+  void cancel() override {
+    HandedOnCall::cancel();
+    asio::post(lookup_.context_, [self = shared_from_this()] {
+      if (self->asked_ != nullptr) self->asked_->cancel();
     });
   }
 
  private:
-  void resolved(const std::string& host, boost::system::error_code ec,
-                const tcp::resolver::results_type& found) {
+  static asio::awaitable<void> resolve(std::shared_ptr<ResolvingCall> self, std::string host) {
+    pipe::NameLookup lookup(self->lookup_.context_.get_executor(), self->lookup_.names_);
+    self->asked_ = &lookup;
+    const auto found = co_await lookup.run(host, self->time_to_ask());
+    self->asked_ = nullptr;
+    self->resolved(host, found);
+  }
+
+  std::chrono::milliseconds time_to_ask() const {
+    const auto timeout = lookup_.resolve_timeout_;
+    if (event_.deadline == pipe::Clock::time_point::max()) return timeout;
+    const auto left = event_.deadline - pipe::Clock::now();
+    return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left), timeout * 0, timeout);
+  }
+
+  void resolved(const std::string& host, const pipe::Result<pipe::NameService::Addresses>& found) {
     if (is_cancelled()) return;
-    if (says_no_such_host(ec)) return sink_->fail(unknown_host(host));
-    if (ec) {
-      const std::string why =
-          ec == asio::error::operation_aborted ? "it took too long" : ec.message();
+    if (!found) {
+      const auto ec = found.error();
+      if (says_no_such_host(ec)) return sink_->fail(unknown_host(host));
+      if (ec == asio::error::timed_out && event_.deadline <= pipe::Clock::now()) {
+        return sink_->fail({pipe::Errc::deadline_exceeded,
+                            "the request's time ran out while the name '" + host +
+                                "' was looked up; the handler has not run",
+                            true});
+      }
+      const std::string why = ec == asio::error::timed_out ? "it took too long" : ec.message();
       return sink_->fail(
           {pipe::Errc::resolve_failed, "the name '" + host + "' could not be resolved: " + why});
     }
-    hand_on(lookup_.submit_to(addresses_of(found), std::move(event_), std::move(body_),
+    std::vector<std::string> addresses;
+    for (const auto& address : *found) addresses.push_back(address.to_string());
+    hand_on(lookup_.submit_to(std::move(addresses), std::move(event_), std::move(body_),
                               std::move(origin_), std::move(sink_)));
   }
 
   ClientLookup& lookup_;
-  tcp::resolver resolver_;
-  asio::steady_timer timer_;
+  pipe::NameLookup* asked_ = nullptr;  // while it is under way; on the lookup's thread
   pipe::Event event_;
   std::string body_;
   pipe::Origin origin_;

@@ -3,12 +3,14 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
 #include "node/waiting_calls.h"
 #include "pipe/event.h"
+#include "pipe/name_lookup.h"
 #include "server/registry.h"
 
 namespace rp::server {
@@ -20,11 +22,13 @@ class ClientLookup {
  public:
   /// References outlive this object and its lookups, which run on `context`.
   ClientLookup(Registry& registry, node::WaitingCalls& waiting, boost::asio::io_context& context,
-               std::chrono::milliseconds resolve_timeout)
+               std::chrono::milliseconds resolve_timeout,
+               std::shared_ptr<pipe::NameService> names = pipe::NameService::of_process())
       : registry_(registry),
         waiting_(waiting),
         context_(context),
-        resolve_timeout_(resolve_timeout) {}
+        resolve_timeout_(resolve_timeout),
+        names_(std::move(names)) {}
 
   /// The client that the host names; safe from any thread. It looks the host up when it is used.
   std::shared_ptr<pipe::EventTarget> target(std::string host);
@@ -57,6 +61,7 @@ class ClientLookup {
   node::WaitingCalls& waiting_;
   boost::asio::io_context& context_;
   const std::chrono::milliseconds resolve_timeout_;
+  const std::shared_ptr<pipe::NameService> names_;
 };
 
 }  // namespace rp::server

@@ -12,6 +12,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "pipe/name_lookup.h"
+
 namespace rp::handlers {
 namespace {
 
@@ -105,16 +107,15 @@ asio::awaitable<pipe::error_code> Upstream::dial(UpstreamConnection& connection)
     const auto [ec] = co_await connection.socket.async_connect(endpoint, kTuple);
     co_return ec;
   }
-  asio::ip::tcp::resolver resolver(context_);
-  const auto port = std::to_string(address_.port);
-  auto [resolve_ec, found] = co_await resolver.async_resolve(
-      address_.host, port, asio::ip::tcp::resolver::numeric_service, kTuple);
-  if (resolve_ec) co_return resolve_ec;
-  pipe::error_code last = asio::error::host_not_found;
-  for (const auto& entry : found) {
+  pipe::NameLookup lookup(context_.get_executor());
+  const auto found = co_await lookup.run(address_.host, kConnectTimeout);
+  if (!found) co_return found.error();
+  pipe::error_code last;
+  for (const auto& address : *found) {
     boost::system::error_code ignored;
     connection.socket.close(ignored);
-    const asio::generic::stream_protocol::endpoint endpoint(entry.endpoint());
+    const asio::generic::stream_protocol::endpoint endpoint(
+        asio::ip::tcp::endpoint(address, address_.port));
     const auto [ec] = co_await connection.socket.async_connect(endpoint, kTuple);
     last = ec;
     if (!ec) {

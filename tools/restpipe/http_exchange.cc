@@ -14,6 +14,8 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include "pipe/name_lookup.h"
+
 namespace rp::tools {
 namespace {
 
@@ -58,13 +60,12 @@ class Exchange {
       result.emplace_back(asio::local::stream_protocol::endpoint(request_.to.unix_path));
       co_return result;
     }
-    asio::ip::tcp::resolver resolver(stream_.get_executor());
-    error_code ec;
-    const auto found =
-        co_await resolver.async_resolve(request_.to.host, std::to_string(request_.to.port),
-                                        asio::redirect_error(asio::use_awaitable, ec));
-    if (ec) fail(HttpFailure::Kind::unreachable, "the name does not resolve", ec);
-    for (const auto& entry : found) result.emplace_back(entry.endpoint());
+    pipe::NameLookup lookup(stream_.get_executor());
+    const auto found = co_await lookup.run(request_.to.host, request_.timeout);
+    if (!found) fail(HttpFailure::Kind::unreachable, "the name does not resolve", found.error());
+    for (const auto& address : *found) {
+      result.emplace_back(asio::ip::tcp::endpoint(address, request_.to.port));
+    }
     co_return result;
   }
 

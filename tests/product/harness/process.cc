@@ -1,5 +1,6 @@
 #include "tests/product/harness/process.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -21,10 +22,15 @@ namespace {
 constexpr int kSignalBase = 1000;  // beyond every exit code
 
 std::vector<std::string> clean_environment(const std::vector<std::string>& added) {
+  const auto is_added = [&](const std::string& name) {
+    return std::any_of(added.begin(), added.end(),
+                       [&](const std::string& one) { return one.starts_with(name + "="); });
+  };
   std::vector<std::string> env;
   for (const char* name : {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS",
                            "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "LD_LIBRARY_PATH"}) {
-    if (const char* value = ::getenv(name)) env.push_back(std::string(name) + "=" + value);
+    const char* const value = ::getenv(name);
+    if (value != nullptr && !is_added(name)) env.push_back(std::string(name) + "=" + value);
   }
   env.insert(env.end(), added.begin(), added.end());
   return env;
