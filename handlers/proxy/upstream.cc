@@ -94,13 +94,14 @@ asio::awaitable<pipe::error_code> Upstream::connect(UpstreamConnection& connecti
     boost::system::error_code ignored;
     connection.socket.close(ignored);
   });
-  auto ec = co_await dial(connection);
+  auto ec = co_await dial(connection, timed_out);
   // The handler refers to this frame: it must have run, or never run, before the frame goes.
   if (timer.cancel() == 0 && !timed_out) co_await asio::post(context_, asio::use_awaitable);
   co_return timed_out ? pipe::error_code(asio::error::timed_out) : ec;
 }
 
-asio::awaitable<pipe::error_code> Upstream::dial(UpstreamConnection& connection) {
+asio::awaitable<pipe::error_code> Upstream::dial(UpstreamConnection& connection,
+                                                 const bool& timed_out) {
   if (address_.is_unix()) {
     const asio::generic::stream_protocol::endpoint endpoint(
         asio::local::stream_protocol::endpoint(address_.unix_path));
@@ -110,6 +111,7 @@ asio::awaitable<pipe::error_code> Upstream::dial(UpstreamConnection& connection)
   pipe::NameLookup lookup(context_.get_executor());
   const auto found = co_await lookup.run(address_.host, kConnectTimeout);
   if (!found) co_return found.error();
+  if (timed_out) co_return asio::error::timed_out;  // there was no socket yet to be closed
   pipe::error_code last;
   for (const auto& address : *found) {
     boost::system::error_code ignored;

@@ -55,7 +55,8 @@ class Upstream final : public std::enable_shared_from_this<Upstream> {
     pipe::Clock::time_point since;
   };
 
-  boost::asio::awaitable<pipe::error_code> dial(UpstreamConnection& connection);
+  boost::asio::awaitable<pipe::error_code> dial(UpstreamConnection& connection,
+                                                const bool& timed_out);
   void watch_idle();
 
   boost::asio::io_context& context_;
