@@ -64,7 +64,8 @@ void same(const DecodedReply& reply, std::string_view input) {
   require(reply.failed == message.has_error());
   if (reply.failed) {
     require(static_cast<std::uint32_t>(reply.error.code) == message.error().code() &&
-            reply.error.detail == message.error().detail());
+            reply.error.detail == message.error().detail() &&
+            reply.error.has_not_run == message.error().has_not_run());
     return;
   }
   require(reply.head.code == message.code() && reply.head.content_type == message.content_type() &&
@@ -108,7 +109,9 @@ void reply(std::string_view input) {
   }
   const Result<DecodedReply> again = decode_reply(payload(frame));
   require(again && again->failed == reply->failed && again->error.code == reply->error.code &&
-          again->error.detail == reply->error.detail && again->head.code == reply->head.code &&
+          again->error.detail == reply->error.detail &&
+          again->error.has_not_run == reply->error.has_not_run &&
+          again->head.code == reply->head.code &&
           again->head.content_type == reply->head.content_type &&
           again->head.headers == reply->head.headers &&
           again->head.body_bytes == reply->head.body_bytes);
