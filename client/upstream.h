@@ -87,16 +87,16 @@ class Upstream final : public pipe::EventTarget, private pipe::PipeOwner {
   pipe::Backoff backoff_;
   std::optional<boost::asio::steady_timer> pause_;  // between attempts; until release()
   // Touched on the thread only:
-  std::function<void()> stop_dialling_;      // while a name is looked up, or a socket connects
-  pipe::Handshake* handshake_ = nullptr;     // the one that is under way
-  std::unique_ptr<pipe::Pipe> pipe_;         // the session, with or without a link
-  ResumeTicket ticket_;                      // for the pipe's next link
-  std::optional<node::HostPort> home_;       // the address behind which the pipe's session is
-  pipe::Clock::time_point opened_at_;        // when the pipe got its last link
-  pipe::Clock::time_point lost_at_;          // when the pipe lost its last link
-  pipe::error_code dialled_;                 // how the last attempt to connect ended
-  bool opened_ = false;                      // the present link carries the session
-  handlers::PluginSet::Peer peer_;           // the server of the last pipe, as plugins know it
+  std::function<void()> stop_dialling_;   // while a name is looked up, or a socket connects
+  pipe::Handshake* handshake_ = nullptr;  // the one that is under way
+  std::unique_ptr<pipe::Pipe> pipe_;      // the session, with or without a link
+  ResumeTicket ticket_;                   // for the pipe's next link
+  std::optional<node::HostPort> home_;    // the address behind which the pipe's session is
+  pipe::Clock::time_point opened_at_;     // when the pipe got its last link
+  pipe::Clock::time_point lost_at_;       // when the pipe lost its last link
+  pipe::error_code dialled_;              // how the last attempt to connect ended
+  bool opened_ = false;                   // the present link carries the session
+  handlers::PluginSet::Peer peer_;        // the server of the last pipe, as plugins know it
   pipe::Clock::time_point attempt_at_;
   bool server_leaves_ = false;              // it said so: the end of its pipe is no error
   std::chrono::milliseconds stay_away_{0};  // as the last server asked

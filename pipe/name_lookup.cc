@@ -83,8 +83,6 @@ const std::shared_ptr<NameService>& NameService::of_process() {
 NameService::NameService(Ask ask, std::size_t at_once_max)
     : state_(std::make_shared<State>(std::move(ask), at_once_max)) {}
 
-NameService::~NameService() = default;
-
 bool NameService::begin(std::shared_ptr<Question> question) {
   const std::lock_guard lock(state_->mutex);
   if (state_->waiting.size() >= kWaitingMax) return false;

@@ -35,7 +35,6 @@ class NameService final {
   NameService(Ask ask, std::size_t at_once_max);
   NameService(const NameService&) = delete;
   NameService& operator=(const NameService&) = delete;
-  ~NameService();
 
  private:
   friend class NameLookup;

@@ -32,6 +32,7 @@ class RepeatedAnswer final : public ReplySink {
   void end() override { sink_->end(); }
   void body_consumed(std::size_t bytes) override { sink_->body_consumed(bytes); }
   void fail(Failure failure) override {
+    failure.has_not_run = false;  // it speaks of the repetition only
     switch (failure.code) {
       case Errc::not_sent:
       case Errc::peer_unavailable:
@@ -46,7 +47,6 @@ class RepeatedAnswer final : public ReplySink {
       case Errc::deadline_exceeded:
         failure.detail =
             "the request's time ran out after the pipe broke; the handler may have run";
-        failure.has_not_run = false;
         break;
       default:
         break;

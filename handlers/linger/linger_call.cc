@@ -74,8 +74,9 @@ void LingerCall::body_end() {
 
 void LingerCall::run() {
   if (body_.size() < kLongBodyBytes) return run_here();
-  const bool taken =
-      face_->long_requests.try_post([self = shared_from_this()] { self->run_here(); });
+  const bool taken = face_->long_requests.try_post([self = shared_from_this()] {
+    if (!self->is_over()) self->run_here();
+  });
   if (!taken) fail({pipe::Errc::overloaded, "too many long requests wait for the queue"});
 }
 

@@ -20,9 +20,10 @@ namespace rp::handlers::linger {
 
 /// One request of the API on its way to the engine and back.
 ///
-/// What it asks runs on the thread that brings the request, or the end of its body, unless that body
-/// is long; most answers come from the engine's thread. A message that is handed to a caller who has left meanwhile goes back
-/// at once, its delivery uncounted.
+/// What it asks runs on the thread that brings the request, or the end of its body, unless that
+/// body is long. Answers come from the engine's thread, those for which it need not be asked from
+/// where the request runs. A message that is handed to a caller who has left meanwhile goes back at
+/// once, its delivery uncounted.
 class LingerCall final : public pipe::CallControl, public std::enable_shared_from_this<LingerCall> {
  public:
   LingerCall(std::shared_ptr<Face> face, pipe::Event event, std::string body,
@@ -52,6 +53,7 @@ class LingerCall final : public pipe::CallControl, public std::enable_shared_fro
   /// Here, or on the thread for long requests.
   void run();
   void run_here();
+
   std::optional<Route> find_its_route();
   bool read_parameters(const Operation& operation);
   const Operation* its_operation() const;
@@ -116,8 +118,9 @@ class LingerCall final : public pipe::CallControl, public std::enable_shared_fro
 
   /// False when the caller has left.
   bool answer(Answer answer);
-  /// For what is no answer of the API.
+  /// Instead of an answer of the API, unless the caller has left.
   void fail(pipe::Failure why);
+  /// The right to speak to the caller; null for everyone but the first.
   std::shared_ptr<pipe::ReplySink> take_sink();
   void refuse(const Refused& why) { answer(face_->answers.error(why)); }
   void refuse(std::string reason) { refuse(Refused{400, std::move(reason)}); }

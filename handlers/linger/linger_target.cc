@@ -14,7 +14,7 @@
 namespace rp::handlers::linger {
 namespace {
 
-// More than the budget of gathered bodies lets in.
+// Far more than come together: each has a MiB at least.
 constexpr std::size_t kLongRequestsMax = 4096;
 
 // Far more than it takes to read the longest body.

@@ -60,14 +60,14 @@ struct Face {
 /// docs/queue.md describes it. Mounted as `channels`, `topics`, `messages` and `stats`; the events'
 /// answers stand for HTTP responses.
 ///
-/// Safe from any thread. Answers come from the engine's thread, from the one that brings the request
-/// or, where the body is long, from one of the target's own.
+/// Safe from any thread. Answers come from the engine's thread, from the one that brings the
+/// request, or, where its body is long, from the target's own.
 class LingerTarget final : public pipe::EventTarget {
  public:
   static constexpr std::string_view kNouns[] = {"channels", "topics", "messages", "stats"};
 
-  /// `engine` outlives the target; its calls are over once both are closed. Throws std::system_error
-  /// when there is no thread to be had.
+  /// `engine` outlives the target; its calls are over once both are closed. Throws
+  /// std::system_error when there is no thread to be had.
   LingerTarget(queue::Engine& engine, LingerOptions options);
   ~LingerTarget() override;
 
