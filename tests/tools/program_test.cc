@@ -1,5 +1,7 @@
 #include "tools/restpipe/program.h"
 
+#include <system_error>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,6 +80,22 @@ TEST(ProgramTest, AStartupErrorEndsWithItsCodeAndOneLine) {
                                 {}});
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "restpipe: 127.0.0.1:1: in use\n");
   EXPECT_EQ(code, 4);
+}
+
+TEST(ProgramTest, SaysWhatBoundsTheThreadsWhereThereAreNoMore) {
+  const std::vector<const char*> argv{"restpipe", "server"};
+  testing::internal::CaptureStderr();
+  const int code = run_program(
+      2, argv.data(),
+      {[](const node::Config&) -> int {
+         throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+       },
+       {}});
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      "restpipe: Resource temporarily unavailable: no further thread; ulimit -u and systemd's "
+      "TasksMax bound them\n");
+  EXPECT_EQ(code, 1);
 }
 
 TEST(ProgramTest, AnyOtherExceptionIsCodeOne) {

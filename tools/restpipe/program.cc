@@ -4,6 +4,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -132,6 +133,13 @@ int run_program(int argc, const char* const* argv, const Nodes& nodes) {
   } catch (const node::StartupError& error) {
     std::cerr << "restpipe: " << one_line(error.what()) << '\n';
     return static_cast<int>(error.code());
+  } catch (const std::system_error& error) {
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again;
+    std::cerr << "restpipe: " << one_line(error.what())
+              << (no_thread ? ": no further thread; ulimit -u and systemd's TasksMax bound them"
+                            : "")
+              << '\n';
+    return static_cast<int>(ExitCode::failure);
   } catch (const std::exception& error) {
     std::cerr << "restpipe: " << one_line(error.what()) << '\n';
     return static_cast<int>(ExitCode::failure);
