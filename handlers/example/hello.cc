@@ -1,6 +1,6 @@
 // A whole plugin. Build it against an installed RestPipe:
 //
-//     cmake -B build -DCMAKE_PREFIX_PATH=/usr && cmake --build build
+//     cmake -G Ninja -B build -DCMAKE_PREFIX_PATH=/usr && cmake --build build
 //
 // and start a node with it:  restpipe server --handlers $PWD/build/hello.so
 #include <string>

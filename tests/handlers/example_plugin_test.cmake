@@ -15,7 +15,8 @@ file(REMOVE_RECURSE ${WORK_DIR})
 file(COPY ${EXAMPLE_DIR}/ DESTINATION ${WORK_DIR}/source)
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --component sdk --prefix ${WORK_DIR}/prefix)
 
-run(${CMAKE_COMMAND} -S ${WORK_DIR}/source -B ${WORK_DIR}/build
+# Ninja is among the packages of the build; make need not be there.
+run(${CMAKE_COMMAND} -G Ninja -S ${WORK_DIR}/source -B ${WORK_DIR}/build
     -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix -DCMAKE_CXX_COMPILER=${CXX})
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run(${LOADER} ${WORK_DIR}/build/hello.so)
