@@ -12,6 +12,7 @@
 
 #include "node/ended_call.h"
 #include "node/escape.h"
+#include "pipe/last_word.h"
 #include "rest/text.h"
 #include "server/gather_entry.h"
 #include "server/gather_output.h"
@@ -23,17 +24,10 @@ namespace {
 using pipe::Clock;
 using pipe::Errc;
 
-// The answer has to reach its caller before the caller's own deadline: a tenth of the time that is
-// left, in these bounds, is for the way.
-constexpr std::chrono::milliseconds kWayMin{20};
-constexpr std::chrono::milliseconds kWayMax{500};
-
 /// When the clients' time is over.
 Clock::time_point clients_deadline(Clock::time_point deadline, std::chrono::milliseconds timeout) {
   const auto now = Clock::now();
-  if (deadline == Clock::time_point::max()) return now + timeout;
-  const auto way = std::clamp<Clock::duration>((deadline - now) / 10, kWayMin, kWayMax);
-  return std::max(now, deadline - way);
+  return deadline == Clock::time_point::max() ? now + timeout : pipe::last_word(deadline, now);
 }
 
 /// Whether an Accept header asks for a line per reply.

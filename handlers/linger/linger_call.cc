@@ -4,6 +4,7 @@
 #include <array>
 
 #include "handlers/linger/message_options.h"
+#include "pipe/last_word.h"
 #include "pipe/percent.h"
 
 namespace rp::handlers::linger {
@@ -234,8 +235,9 @@ std::optional<Milliseconds> LingerCall::time_to_wait() {
   auto wait = asked->value_or(kLongPoll);
   if (event_.deadline != pipe::Clock::time_point::max()) {
     // Whoever bounds the call hears that nothing came, not that it took too long.
-    const auto left = event_.deadline - pipe::Clock::now();
-    wait = std::clamp(std::chrono::floor<Milliseconds>(left * 9 / 10), Milliseconds(0), wait);
+    const auto now = pipe::Clock::now();
+    wait = std::min(std::chrono::floor<Milliseconds>(pipe::last_word(event_.deadline, now) - now),
+                    wait);
   }
   return wait;
 }

@@ -11,11 +11,9 @@
 #include <gtest/gtest.h>
 
 #include "pipe/event.h"
+#include "tests/wait.h"
 
 namespace rp::handlers {
-
-/// Longer than anything here takes; a test that waits so long has failed.
-constexpr std::chrono::seconds kPatience{20};
 
 /// A sink that remembers what it was told, and checks that it is told in a legal order.
 class RecordingSink final : public pipe::ReplySink {

@@ -166,7 +166,7 @@ TEST_F(LogWriterTest, EndsInTimeThoughNobodyReads) {
   for (int i = 0; i < 100; ++i) log(LogLevel::info, "test", "Stuck", {{"x", filler}});
   const auto start = std::chrono::steady_clock::now();
   writer.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, LogWriter::kFlushWait + milliseconds(2'000));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, LogWriter::kFlushWait + milliseconds(10'000));
 }
 
 TEST_F(LogWriterTest, SurvivesADescriptorThatFails) {

@@ -117,7 +117,7 @@ TEST_F(NodeFeedTest, TheNumberOfWatchersIsBounded) {
     EXPECT_EQ(answer.status, 503);
     EXPECT_TRUE(answer.has("retry-after"));
   }
-  EXPECT_TRUE(rest::test::eventually([&] { return feed_->watchers() == 0; }));
+  EXPECT_TRUE(eventually([&] { return feed_->watchers() == 0; }));
   RawClient next = watch();
   read_to(next, "snapshot");
 }
@@ -155,7 +155,7 @@ TEST_F(NodeFeedTest, CloseEndsTheStreams) {
   RawClient client = watch();
   read_to(client, "snapshot");
   feed_->close();
-  EXPECT_TRUE(rest::test::eventually([&] { return feed_->watchers() == 0; }));
+  EXPECT_TRUE(eventually([&] { return feed_->watchers() == 0; }));
   read_to(client, "\r\n0\r\n\r\n");  // the body ends as its framing says
   RawClient late = watch();
   EXPECT_EQ(late.read_answer().status, 503);

@@ -15,14 +15,10 @@
 #include "pipe/io_thread.h"
 #include "pipe/pipe.h"
 #include "tests/certs/test_pki.h"
+#include "tests/wait.h"
 
 /// Real sockets for the suites of the pipe, and pipes on threads of their own.
 namespace rp::pipe::test {
-
-using namespace std::chrono_literals;
-
-/// Longest wait for anything; reaching it is a failure of the test.
-constexpr auto kPatience = 20s;
 
 /// The PKI of the program; both good identities have the CRL installed.
 certs::testing::TestPki& pki();

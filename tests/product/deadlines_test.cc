@@ -133,12 +133,12 @@ TEST_F(DeadlineTest, ADeadlineThatHasPassedIs504AndRunsNothing) {
 /// something else; then the caller's own node speaks. Not every time.
 void expect_named(const std::string& url, std::string_view detail, bool may_have_run) {
   Response late;
-  EXPECT_TRUE(eventually(20s, [&] {
+  EXPECT_TRUE(eventually([&] {
     late = curl({"-H", "Request-Timeout: 1", url});
     return contains(late.body, detail);
   })) << late.body;
   EXPECT_EQ(late.status, 504);
-  EXPECT_LT(late.seconds, 5);
+  EXPECT_LT(late.seconds, 15);
   EXPECT_TRUE(
       contains(late.body, may_have_run ? "\"may_have_run\":true" : "\"may_have_run\":false"))
       << late.body;
@@ -157,7 +157,7 @@ TEST_F(DeadlineTest, TheAnswerNamesTheQueueWhereTheTimeRanOut) {
   start_methods_pair({"--worker-threads", "1"});
   for (const auto& way : ways()) {
     CurlRun busy({way + "wait//busy"});
-    ASSERT_TRUE(eventually(5s, [&] { return curl({way + "runs/of//busy"}).body == "1"; }));
+    ASSERT_TRUE(eventually([&] { return curl({way + "runs/of//busy"}).body == "1"; }));
     expect_named(way + "sleep//0", "time ran out while it waited for a worker", false);
   }
 }
@@ -177,7 +177,7 @@ TEST_F(DeadlineTest, TheAnswerNamesTheCallerWhoseBodyDidNotCome) {
   for (const auto& [port, path] : {std::pair(client_->rest_port(), "/server/run//half"),
                                    std::pair(server_->rest_port(), "/client/alpha/run//half")}) {
     std::string answer;
-    EXPECT_TRUE(eventually(20s, [&] {
+    EXPECT_TRUE(eventually([&] {
       answer = raw_http(port, "POST " + std::string(path) +
                                   " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                                   "Request-Timeout: 1\r\nContent-Length: 400000\r\n\r\n" +
@@ -217,7 +217,7 @@ TEST_F(DeadlineTest, AnswersSayWhereTheirTimeWent) {
     EXPECT_GE(part_of(curl({way + "nap"}), "handler"), 300) << "an executable";
 
     CurlRun first({way + "sleep//0.6"});
-    ASSERT_TRUE(eventually(5s, [&] {  // the only worker is taken
+    ASSERT_TRUE(eventually([&] {  // the only worker is taken
       return contains(curl({way.substr(0, way.find('/', 7)) + "/nodes"}).body,
                       "\"in_flight_to_node\":1");
     }));
@@ -231,7 +231,7 @@ TEST_F(DeadlineTest, AnswersSayWhereTheirTimeWent) {
 TEST_F(DeadlineTest, ASlowCallGetsALineThatSaysWhereItsTimeWent) {
   start_methods_pair({"--slow-call", "0.25"});
   const auto slow = curl({C("/server/sleep//0.4")});
-  const auto line = client_->process().err_line("A call was slow", 5s);
+  const auto line = client_->process().err_line("A call was slow");
   ASSERT_TRUE(line) << client_->log();
   EXPECT_TRUE(contains(*line, slow.header("x-request-id").value_or("absent"))) << *line;
   EXPECT_TRUE(contains(*line, "method=\"get sleep\"")) << *line;

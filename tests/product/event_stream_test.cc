@@ -22,7 +22,7 @@ std::vector<TestClock::duration> delays_of(std::uint16_t rest_port, const std::s
     return delays;
   }
   std::string text;
-  const auto deadline = TestClock::now() + 30s;
+  const auto deadline = TestClock::now() + kPatience;
   for (std::size_t at = 0; delays.size() < kEvents;) {
     const auto event = text.find("data: ", at);
     const auto end = event == text.npos ? text.npos : text.find("\n\n", event);
@@ -38,13 +38,17 @@ std::vector<TestClock::duration> delays_of(std::uint16_t rest_port, const std::s
   return delays;
 }
 
-/// An event that waits for the next one, or for a timer of that order, is an interval late. The
-/// machine may be busy and hold some of them up, but not most.
-void expect_one_by_one(std::vector<TestClock::duration> delays) {
-  ASSERT_FALSE(delays.empty());
-  std::sort(delays.begin(), delays.end());
-  EXPECT_LT(delays[delays.size() / 2], kInterval / 2) << "the median event is late";
-  EXPECT_LT(delays[delays.size() * 9 / 10], kInterval) << "one event in ten waits for the next";
+/// An event that waits for the next one, or for a timer of that order, is an interval late.
+void expect_one_by_one(std::uint16_t rest_port, const std::string& path) {
+  std::vector<TestClock::duration> delays;
+  const auto third_quartile = quickest(kInterval / 2, [&] {
+    delays = delays_of(rest_port, path);
+    if (delays.empty()) return TestClock::duration::max();
+    std::sort(delays.begin(), delays.end());
+    return delays[delays.size() * 3 / 4];
+  });
+  EXPECT_LT(third_quartile, kInterval / 2) << "one event in four waits for the next";
+  if (delays.empty()) return;
   const auto in_us = [](TestClock::duration delay) {
     return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(delay).count());
   };
@@ -64,16 +68,16 @@ class EventStreamTest : public MeshTest {
 };
 
 TEST_F(EventStreamTest, AStreamOfAPluginOnTheServerArrivesEventByEvent) {
-  expect_one_by_one(delays_of(node("alpha").rest_port(), "/server" + kTicks));
+  expect_one_by_one(node("alpha").rest_port(), "/server" + kTicks);
 }
 
 TEST_F(EventStreamTest, AStreamOfAPluginOnAClientArrivesEventByEvent) {
-  expect_one_by_one(delays_of(server_->rest_port(), "/client/alpha" + kTicks));
+  expect_one_by_one(server_->rest_port(), "/client/alpha" + kTicks);
 }
 
 TEST_F(EventStreamTest, AStreamThatIsRelayedArrivesEventByEvent) {
   connect("beta");
-  expect_one_by_one(delays_of(node("beta").rest_port(), "/client/alpha" + kTicks));
+  expect_one_by_one(node("beta").rest_port(), "/client/alpha" + kTicks);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ class ExecProductTest : public LabTest {
 
   pid_t process_in(const std::string& name) {
     const auto file = authority_.scratch(name);
-    EXPECT_TRUE(eventually(10s, [&] { return read_text(file).ends_with('\n'); }));
+    EXPECT_TRUE(eventually([&] { return read_text(file).ends_with('\n'); }));
     return static_cast<pid_t>(std::atoi(read_text(file).c_str()));
   }
 
@@ -48,31 +48,27 @@ TEST_F(ExecProductTest, ErrorsAreSaidWithoutPathsAndLoggedWithThem) {
   const auto response = curl({S("/client/alpha/bad")});
   EXPECT_EQ(response.code().value_or(""), "1");
   EXPECT_EQ(response.body, "cat: report.txt: No such file or directory");
-  EXPECT_TRUE(contains(client_->log(), "/no/such/place/report.txt"));
-  EXPECT_TRUE(contains(client_->log(), response.header("x-request-id").value_or("absent")));
+  EXPECT_TRUE(client_->process().err_line("/no/such/place/report.txt"));
+  EXPECT_TRUE(client_->process().err_line(response.header("x-request-id").value_or("absent")));
   script("get_crash", "kill -ABRT $$");
   const auto crash = curl({S("/client/alpha/crash")});
   expect_refusal(crash, 502);
   EXPECT_TRUE(contains(crash.body, "handler_crashed")) << crash.body;
 }
 
-TEST_F(ExecProductTest, AHangUpEndsTheProcessAtOnce) {
+TEST_F(ExecProductTest, AHangUpEndsTheProcess) {
   script("get_wait", "echo $$ > ../leader; exec sleep 600");
   auto waits = std::make_unique<CurlRun>(std::vector<std::string>{S("/client/alpha/wait")});
   const auto pid = process_in("leader");
-  const auto begun = TestClock::now();
   waits.reset();
-  EXPECT_TRUE(eventually(5s, [&] { return gone(pid); }));
-  // The front-end waits 50 ms for what a half-closed client may still get, and a free machine adds
-  // a few; the rest is for a busy one.
-  EXPECT_LT(TestClock::now() - begun, 1s);
+  EXPECT_TRUE(eventually([&] { return gone(pid); }));
 }
 
 TEST_F(ExecProductTest, TheDeadlineEndsTheProcess) {
   script("get_wait", "echo $$ > ../leader; echo $RESTPIPE_TIME_LEFT_MS > ../left; exec sleep 600");
   const auto response = curl({"-H", "Request-Timeout: 0.5", S("/client/alpha/wait")});
   EXPECT_EQ(response.status, 504);
-  EXPECT_TRUE(eventually(5s, [&] { return gone(process_in("leader")); }));
+  EXPECT_TRUE(eventually([&] { return gone(process_in("leader")); }));
   const auto left = process_in("left");
   EXPECT_GT(left, 0);
   EXPECT_LE(left, 500);
@@ -85,13 +81,13 @@ TEST_F(ExecProductTest, MoreThanTheBoundIsRefusedNotQueuedForEver) {
   for (int i = 0; i < 4; ++i) {
     waits.push_back(std::make_unique<CurlRun>(std::vector<std::string>{S("/client/alpha/wait")}));
   }
-  ASSERT_TRUE(eventually(
-      10s, [&] { return lines_of(read_text(authority_.scratch("waiting"))).size() >= 4; }));
+  ASSERT_TRUE(
+      eventually([&] { return lines_of(read_text(authority_.scratch("waiting"))).size() >= 4; }));
   const auto refused = curl({S("/client/alpha/quick")});
   EXPECT_EQ(refused.status, 503);
   EXPECT_TRUE(contains(refused.body, "overloaded")) << refused.body;
   waits.clear();
-  EXPECT_TRUE(eventually(10s, [&] { return curl({S("/client/alpha/quick")}).status == 200; }));
+  EXPECT_TRUE(eventually([&] { return curl({S("/client/alpha/quick")}).status == 200; }));
 }
 
 TEST_F(ExecProductTest, ALargeBodyStreamsThroughAProcess) {
@@ -109,7 +105,7 @@ TEST_F(ExecProductTest, ANodeThatStopsTakesItsProcessesAlong) {
   const auto pid = process_in("leader");
   server_.reset();
   ASSERT_TRUE(client_->process().running());
-  EXPECT_EQ(client_->stop(20s), 0);
+  EXPECT_EQ(client_->stop(), 0);
   EXPECT_TRUE(gone(pid));
 }
 

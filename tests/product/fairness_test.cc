@@ -123,7 +123,7 @@ double in_ms(Duration duration) {
 class FairnessTest : public LabTest {
  protected:
   void SetUp() override {
-    start_parity_pair({"--handlers", RP_COUNTING_PLUGIN, "--heartbeat-interval", "0.5"});
+    start_parity_pair({"--handlers", RP_COUNTING_PLUGIN, "--heartbeat-interval", "1"});
     const std::vector<std::string> flags = {"--handlers", RP_COUNTING_PLUGIN};
     other_server_ = make_server({.identity = authority_.server("other-hub"), .flags = flags});
     other_client_ = make_client({.identity = authority_.client("beta"),
@@ -139,9 +139,9 @@ class FairnessTest : public LabTest {
     const auto moving = [&](std::uint64_t bytes) {
       return transfers.received() >= bytes && transfers.sent() >= bytes;
     };
-    EXPECT_TRUE(eventually(20s, [&] { return moving(kUnderWay); }));
+    EXPECT_TRUE(eventually([&] { return moving(kUnderWay); }));
     const auto p99 = percentile(caller.make(kCalls), 0.99);
-    EXPECT_TRUE(eventually(20s, [&] { return moving(2 * kUnderWay); })) << "they have stalled";
+    EXPECT_TRUE(eventually([&] { return moving(2 * kUnderWay); })) << "they have stalled";
     return p99;
   }
 
@@ -182,14 +182,13 @@ class FairnessTest : public LabTest {
     const auto server = json::parse(curl({C("/nodes")}).body).at("nodes").as_array().at(0);
     EXPECT_EQ(server.at("links").as_int64(), 1) << "a link was lost";
     EXPECT_EQ(server.at("resumes").as_int64(), 0);
-    // The client asks once the transfers are over, unless it has asked before.
+    // The client goes on asking, and a busy machine may answer late, but not every time.
     const auto round_trip_us = [&] {
       const auto nodes = json::parse(curl({C("/nodes")}).body).at("nodes").as_array();
       return nodes.empty() ? 0 : nodes[0].at("round_trip_us").as_int64();
     };
-    EXPECT_TRUE(eventually(10s, [&] { return round_trip_us() > 0; }))
-        << "no heartbeat was answered";
-    EXPECT_LT(round_trip_us(), 500'000) << "an interval of heartbeats";
+    EXPECT_TRUE(eventually([&] { return round_trip_us() > 0 && round_trip_us() < 500'000; }))
+        << "no heartbeat was answered within half of their interval: " << round_trip_us();
     EXPECT_FALSE(contains(server_->log() + client_->log(), "heartbeat_missed"));
   }
 

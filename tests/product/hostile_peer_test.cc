@@ -81,12 +81,12 @@ class HostilePeerTest : public LabTest {
 
   /// The server's last word names the error, it closes, and its log says so too.
   void expect_end(WirePeer& peer, Errc reason) {
-    const auto last = peer.next_of(FrameType::goodbye, 10s);
+    const auto last = peer.next_of(FrameType::goodbye);
     ASSERT_TRUE(last) << "no GOODBYE";
     EXPECT_EQ(pipe::decode_goodbye(last->payload)->reason.code, reason);
-    EXPECT_TRUE(peer.closes_within(10s));
+    EXPECT_TRUE(peer.closes());
     EXPECT_TRUE(server_forgets("mallory"));
-    const auto line = server_->process().err_line("Pipe is down peer=mallory", 10s);
+    const auto line = server_->process().err_line("Pipe is down peer=mallory");
     ASSERT_TRUE(line) << server_->log();
     EXPECT_TRUE(contains(*line, pipe::make_error_code(reason).message())) << *line;
   }
@@ -102,7 +102,7 @@ class HostilePeerTest : public LabTest {
   static void expect_served(WirePeer& peer, std::uint16_t slot) {
     ASSERT_TRUE(peer.send(call_frame(call_id(slot), "get", "bare")));
     for (;;) {
-      const auto reply = peer.next_of(FrameType::reply, 10s);
+      const auto reply = peer.next_of(FrameType::reply);
       ASSERT_TRUE(reply) << "no answer";
       if (reply->header.call != call_id(slot)) continue;
       EXPECT_EQ(reply->body(), "plain");
@@ -126,7 +126,7 @@ TEST_F(HostilePeerTest, FloodsTheReplyToACall) {
   const auto peer = connect();
   const auto reader = connect_to(server_->rest_port()).value();  // never reads
   ASSERT_TRUE(send_all(reader, "GET /client/mallory/x HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-  const auto call = peer->next_of(FrameType::call, 5s);
+  const auto call = peer->next_of(FrameType::call);
   ASSERT_TRUE(call);
   std::string head;
   pipe::append_reply({}, "", false, call->header.call, head);
@@ -135,7 +135,7 @@ TEST_F(HostilePeerTest, FloodsTheReplyToACall) {
   for (int i = 0; i < 400 && peer->send(block); ++i) {
   }
   expect_end(*peer, Errc::protocol_violation);
-  EXPECT_TRUE(closes_within(reader, 10s)) << "its answer is broken off";
+  EXPECT_TRUE(closes(reader)) << "its answer is broken off";
   expect_others_untouched();
 }
 

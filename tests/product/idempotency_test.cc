@@ -24,7 +24,7 @@ class HandlerTest : public LabTest {
         .body;
   }
   bool began(const std::string& node, const std::string& id) {
-    return eventually(5s, [&] { return runs_of(node, id) == "1"; });
+    return eventually([&] { return runs_of(node, id) == "1"; });
   }
 };
 
@@ -95,7 +95,7 @@ TEST_F(KeyTest, AHangUpDoesNotEndAKeyedCall) {
   }  // curl is killed
   // 409 until the node has noticed; then the repetition joins the call, or finds its answer.
   Response second;
-  EXPECT_TRUE(eventually(5s, [&] { return (second = curl(request)).status != 409; }));
+  EXPECT_TRUE(eventually([&] { return (second = curl(request)).status != 409; }));
   EXPECT_EQ(second.body, "slow a");
   EXPECT_EQ(runs_of("server", "a"), "1");
 }

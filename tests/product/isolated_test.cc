@@ -91,6 +91,12 @@ class IsolatedProductTest : public LabTest {
     EXPECT_EQ(response.status, 200) << response.body;
     return response.status == 200 ? static_cast<pid_t>(std::stol(response.body)) : -1;
   }
+  /// When the handler that holds the call `name` heard of its end.
+  static TestClock::time_point when_gone(const std::string& base, const std::string& name) {
+    std::string at;
+    EXPECT_TRUE(eventually([&] { return (at = curl({base + "gone/at//" + name}).body) != "0"; }));
+    return TestClock::time_point(std::chrono::nanoseconds(std::atoll(at.c_str())));
+  }
   void expect_crash(const Response& response, const std::string& how) {
     expect_refusal(response, 502);
     for (const std::string& part :
@@ -115,7 +121,7 @@ TEST_F(IsolatedProductTest, ACrashCostsItsOwnCallsOnly) {
       expect_crash(curl({base + noun}), how);
       EXPECT_NE(host_pid(base), before) << "another one answers, and soon";
       EXPECT_TRUE(is_dead(before));
-      EXPECT_TRUE(contains(log_of->log(), std::string("how=\"") + how + "\"")) << noun;
+      EXPECT_TRUE(log_of->process().err_line(std::string("how=\"") + how + "\"")) << noun;
       if (log_of == server_.get()) ++server_crashes;
     }
   }
@@ -202,31 +208,32 @@ TEST_F(IsolatedProductTest, WholeBodiesReachTheHost) {
 
 TEST_F(IsolatedProductTest, AHangUpReachesTheHandlerWithin100Milliseconds) {
   for (const auto& base : {C("/server/"), S("/client/alpha/")}) {
-    TestClock::time_point hung_up_at;
-    {
-      CurlRun waiting({base + "hold//a"});
-      ASSERT_TRUE(eventually(5s, [&] { return curl({base + "waiting"}).body == "1"; })) << base;
-      hung_up_at = TestClock::now();
-    }  // curl is killed
-    std::string gone_at;
-    EXPECT_TRUE(
-        eventually(5s, [&] { return (gone_at = curl({base + "gone/at//a"}).body) != "0"; }));
-    const auto at = TestClock::time_point(std::chrono::nanoseconds(std::stoll(gone_at)));
-    EXPECT_LT(at - hung_up_at, 100ms) << base;
+    const auto hang_up = [&, names = 0]() mutable {
+      const auto name = "a" + std::to_string(++names);
+      TestClock::time_point hung_up_at;
+      {
+        CurlRun waiting({base + "hold//" + name});
+        EXPECT_TRUE(eventually([&] { return curl({base + "waiting"}).body == "1"; })) << base;
+        hung_up_at = TestClock::now();
+      }  // curl is killed
+      return when_gone(base, name) - hung_up_at;
+    };
+    EXPECT_LT(quickest(100ms, hang_up), 100ms) << base;
   }
 }
 
 TEST_F(IsolatedProductTest, ADeadlineReachesTheHandlerWithin100Milliseconds) {
-  const auto begun_at = TestClock::now();
-  const auto late = curl({"-H", "Request-Timeout: 0.4", C("/server/hold//b")});
-  const auto answered_at = TestClock::now();
-  expect_refusal(late, 504);
-  std::string gone_at;
-  EXPECT_TRUE(
-      eventually(5s, [&] { return (gone_at = curl({C("/server/gone/at//b")}).body) != "0"; }));
-  const auto at = TestClock::time_point(std::chrono::nanoseconds(std::stoll(gone_at)));
-  EXPECT_GT(at - begun_at, 300ms) << "the nodes keep some of the time for the way back";
-  EXPECT_LT(at - answered_at, 100ms);
+  const auto run_out = [&, names = 0]() mutable {
+    const auto name = "b" + std::to_string(++names);
+    const auto begun_at = TestClock::now();
+    const auto late = curl({"-H", "Request-Timeout: 0.4", C("/server/hold//") + name});
+    const auto answered_at = TestClock::now();
+    expect_refusal(late, 504);
+    const auto gone_at = when_gone(C("/server/"), name);
+    EXPECT_GT(gone_at - begun_at, 300ms) << "the nodes keep some of the time for the way back";
+    return gone_at - answered_at;
+  };
+  EXPECT_LT(quickest(100ms, run_out), 100ms);
 }
 
 TEST_F(IsolatedProductTest, SeesItsNodeAndItsCaller) {
@@ -243,14 +250,14 @@ TEST_F(IsolatedProductTest, SeesItsNodeAndItsCaller) {
 
 TEST_F(IsolatedProductTest, HearsOfPipesAlsoAfterACrash) {
   const auto heard = [&] { return curl({C("/server/heard")}).body; };
-  EXPECT_TRUE(eventually(5s, [&] { return heard() == "added alpha 1;start alpha;"; })) << heard();
+  EXPECT_TRUE(eventually([&] { return heard() == "added alpha 1;start alpha;"; })) << heard();
   expect_crash(curl({C("/server/segv")}), "ended by");
-  EXPECT_TRUE(eventually(5s, [&] { return heard() == "added alpha 1;start alpha;"; })) << heard();
+  EXPECT_TRUE(eventually([&] { return heard() == "added alpha 1;start alpha;"; })) << heard();
 }
 
 TEST_F(IsolatedProductTest, ItsLogLinesAreTheNodes) {
   curl({C("/server/logged//hello%20you")});
-  const auto line = server_->process().err_line("hello you", 5s);
+  const auto line = server_->process().err_line("hello you");
   ASSERT_TRUE(line);
   EXPECT_TRUE(contains(*line, " WARNING plugin: ")) << *line;
   EXPECT_TRUE(contains(*line, "plugin=fragile")) << *line;
@@ -270,13 +277,13 @@ TEST_F(IsolatedProductTest, SigtermToAHostReplacesItWithoutAFailedCall) {
   const pid_t before = host_pid(C("/server/"));
   CurlRun stream({C("/server/blocks//20/50")});  // goes on for a second
   Bystanders callers({C("/server/asked")});
-  ASSERT_TRUE(eventually(5s, [&] { return status_kb(before, "VmRSS") > 0; }));
+  ASSERT_TRUE(eventually([&] { return status_kb(before, "VmRSS") > 0; }));
   std::this_thread::sleep_for(300ms);  // well within the stream
   ::kill(before, SIGTERM);
   const auto streamed = stream.finish();
   EXPECT_EQ(streamed.exit_code, 0) << streamed.error;
   EXPECT_EQ(streamed.body.size(), 20U << 16);
-  ASSERT_TRUE(eventually(5s, [&] { return is_dead(before); }));
+  ASSERT_TRUE(eventually([&] { return is_dead(before); }));
   EXPECT_NE(host_pid(C("/server/")), before);
   EXPECT_EQ(callers.stop(), "");
 }
@@ -285,19 +292,19 @@ TEST_F(IsolatedProductTest, TheHostEndsWithItsNode) {
   const pid_t host = host_pid(C("/server/"));
   EXPECT_EQ(server_->stop(), 0);
   EXPECT_TRUE(is_dead(host));
-  EXPECT_TRUE(contains(server_->log(), "fragile goes")) << "its destructor has run";
+  EXPECT_TRUE(server_->process().err_line("fragile goes")) << "its destructor has run";
 }
 
 TEST_F(IsolatedProductTest, AKilledNodeLeavesNoHostBehind) {
   const pid_t server_host = host_pid(C("/server/"));
   const pid_t client_host = host_pid(S("/client/alpha/"));
   CurlRun busy({C("/server/loop")});  // it would not notice that its socket has gone
-  ASSERT_TRUE(eventually(5s, [&] {
+  ASSERT_TRUE(eventually([&] {
     return curl({"-H", "Request-Timeout: 0.2", C("/server/pid")}).status == 504;
   }));
   server_->process().signal(SIGKILL);
   client_->process().signal(SIGKILL);
-  EXPECT_TRUE(eventually(2s, [&] { return is_dead(server_host) && is_dead(client_host); }));
+  EXPECT_TRUE(eventually([&] { return is_dead(server_host) && is_dead(client_host); }));
 }
 
 class IsolateTest : public LabTest {
@@ -306,7 +313,7 @@ class IsolateTest : public LabTest {
   void expect_refused(std::vector<std::string> flags, const std::string& part) {
     flags.insert(flags.end(), {"--log-level", "warning"});  // without the plugin's own lines
     Process process(node_command(Role::server, {.identity = authority_.server(), .flags = flags}));
-    EXPECT_EQ(process.wait(15s).value_or(-1), 7) << process.err();
+    EXPECT_EQ(process.wait().value_or(-1), 7) << process.err();
     EXPECT_EQ(process.out(), "");
     EXPECT_EQ(lines_of(process.err()).size(), 1U) << process.err();
     EXPECT_TRUE(contains(process.err(), part)) << process.err();
@@ -345,8 +352,8 @@ TEST_F(IsolateTest, AReloadedLogLevelReachesTheHost) {
                      "\"]\n[log]\nlevel = "
                      "\"debug\"\n");
   server_->process().signal(SIGHUP);
-  ASSERT_TRUE(server_->process().err_line("were read again", 5s));
-  EXPECT_TRUE(eventually(5s, [&] {
+  ASSERT_TRUE(server_->process().err_line("were read again"));
+  EXPECT_TRUE(eventually([&] {
     curl({C("/server/debugged//second")});
     return contains(server_->log(), "text=second");
   })) << server_->log();

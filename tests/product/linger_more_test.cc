@@ -69,7 +69,7 @@ TEST_F(LingerMoreTest, DeadLettersAreKeptAndRedriven) {
   const auto id = put("/channels/t", "again");
   EXPECT_EQ(take("t"), id);
   ASSERT_TRUE(eventually(
-      5s, [&] { return get("/channels/grave/stats").body == R"({"ready": 1, "hidden": 0})"; }));
+      [&] { return get("/channels/grave/stats").body == R"({"ready": 1, "hidden": 0})"; }));
   const auto listed = json("/channels/grave/messages").at("messages").at(0);
   EXPECT_EQ(listed.at("deaths").at(0).at("reason"), "delivery_limit");
   EXPECT_EQ(listed.at("deaths").at(0).at("channel"), "t");
@@ -161,7 +161,7 @@ TEST_F(LingerMoreTest, APausedChannelGivesNothing) {
   EXPECT_EQ(send("POST", "/channels/t/pause").status, 204);
   EXPECT_EQ(take("t"), 0);
   CurlRun waiter({url("/channels/t")});
-  ASSERT_TRUE(eventually(5s, [&] { return json("/stats").at("current-waiters") == 1; }));
+  ASSERT_TRUE(eventually([&] { return json("/stats").at("current-waiters") == 1; }));
   EXPECT_EQ(send("POST", "/channels/t/resume").status, 204);
   EXPECT_EQ(waiter.finish().header("x-linger-msg-id"), std::to_string(id));
 }

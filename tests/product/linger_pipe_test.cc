@@ -15,7 +15,7 @@ class LingerPipeTest : public LingerTest {
   std::string via(const std::string& path) const { return C("/server" + path); }
   std::string data() const { return authority_.scratch("data").string(); }
   bool waiters(int count) const {
-    return eventually(5s, [&] { return json("/stats").at("current-waiters") == count; });
+    return eventually([&] { return json("/stats").at("current-waiters") == count; });
   }
 };
 
@@ -67,7 +67,7 @@ TEST_F(LingerPipeTest, Row28_ADataDirectoryThatIsNoneEndsTheStart) {
   write_text(file, "x");
   Process process(node_command(
       Role::server, {.identity = authority_.server(), .flags = {"--data", file.string()}}));
-  EXPECT_EQ(process.wait(15s), 1);
+  EXPECT_EQ(process.wait(), 1);
   EXPECT_TRUE(contains(process.err(), file.string())) << process.err();
 }
 
@@ -75,7 +75,7 @@ TEST_F(LingerPipeTest, ASecondProcessIsRefused) {
   start({"--data", data()});
   Process second(
       node_command(Role::server, {.identity = authority_.server(), .flags = {"--data", data()}}));
-  EXPECT_EQ(second.wait(15s), 1);
+  EXPECT_EQ(second.wait(), 1);
   EXPECT_TRUE(contains(second.err(), "message store")) << second.err();
 }
 
@@ -180,7 +180,7 @@ TEST_F(LingerPipeTest, WaitersThatLeaveWhileMessagesComeLoseNone) {
              "Content-Length: 1\r\n\r\nx");
   }
   std::set<std::int64_t> ids;
-  EXPECT_TRUE(eventually(20s, [&] {
+  EXPECT_TRUE(eventually([&] {
     const auto batch = get("/channels/t/batch?wait=1&lease=60");
     if (batch.status != 200) return false;
     const auto list = boost::json::parse(batch.body).at("messages");

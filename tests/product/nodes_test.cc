@@ -28,7 +28,7 @@ class Watcher {
 
   /// The data of the next event of that name about that node ("" for any); others are passed over.
   json::value next(std::string_view event, std::string_view name = "") {
-    const auto deadline = TestClock::now() + 20s;
+    const auto deadline = TestClock::now() + kPatience;
     const std::string begin = "event: " + std::string(event) + "\nid: ";
     for (;;) {
       const auto at = received_.find(begin);
@@ -49,7 +49,7 @@ class Watcher {
 
   /// Whether the node ends the stream as a body ends.
   bool ends() {
-    const auto deadline = TestClock::now() + 10s;
+    const auto deadline = TestClock::now() + kPatience;
     while (!contains(received_, "\r\n0\r\n\r\n") && receive_some(*socket_, received_, deadline)) {
     }
     return contains(received_, "\r\n0\r\n\r\n");
@@ -77,7 +77,7 @@ TEST_F(NodesTest, ShowsWhatHappensOnAPipe) {
   connect("alpha");
   CurlRun running({S("/client/alpha/sleep//2")});
   EXPECT_EQ(curl({on("alpha", "/server/bare")}).body, "plain");
-  ASSERT_TRUE(eventually(10s, [&] {
+  ASSERT_TRUE(eventually([&] {
     const auto entry = listed(S(""));
     return entry.contains("in_flight_to_node") && entry.at("in_flight_to_node").as_int64() == 1;
   }));
@@ -147,23 +147,21 @@ TEST_F(NodesTest, AClientThatDiesIsDetachedUntilItsSessionEnds) {
 }
 
 TEST_F(NodesTest, AWatcherDoesNotHoldUpTheEnd) {
-  start_server("");
+  start_server("", {"--drain-timeout", "120"});
   Watcher watcher(*server_);
   watcher.next("snapshot");
-  const auto began = TestClock::now();
   server_->process().signal(SIGTERM);
   EXPECT_TRUE(watcher.ends());
-  EXPECT_EQ(server_->process().wait(15s), 0);
-  EXPECT_LT(TestClock::now() - began, 8s) << "the drain may take 10 s";
+  EXPECT_EQ(server_->process().wait(), 0) << "the drain may take 120 s";
 }
 
 TEST_F(NodesTest, TheCommandWatchesToo) {
   start_server("");
   Process command({.argv = {RP_RESTPIPE, "nodes", "--watch", "--rest",
                             "127.0.0.1:" + std::to_string(server_->rest_port())}});
-  ASSERT_TRUE(command.out_line("no node is connected", 10s));
+  ASSERT_TRUE(command.out_line("no node is connected"));
   connect("alpha");
-  const auto line = command.out_line("joined ", 10s).value_or("");
+  const auto line = command.out_line("joined ").value_or("");
   EXPECT_TRUE(contains(line, "name=alpha address=127.0.0.1")) << line;
 }
 

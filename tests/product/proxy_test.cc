@@ -140,39 +140,48 @@ TEST_F(ProxyProductTest, UploadsStreamToTheApplication) {
   }
 }
 
-TEST_F(ProxyProductTest, EachEventArrivesAsItIsSent) {
-  auto socket = connect_to(server_->rest_port());
-  ASSERT_TRUE(socket);
-  ASSERT_TRUE(
-      send_all(*socket, "GET /client/alpha/app//events HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-  std::string text;
+/// The third quartile of the times from when the application sent an event to its arrival.
+TestClock::duration delay_of_events(std::uint16_t rest_port) {
+  constexpr std::size_t kEvents = 20;
+  const auto socket = connect_to(rest_port);
   std::vector<double> delays;
-  const auto deadline = TestClock::now() + 20s;
-  for (std::size_t at = 0; delays.size() < 20;) {
-    const auto event = text.find("data: ", at);
-    const auto end = event == text.npos ? text.npos : text.find('\n', event);
-    if (end == text.npos) {
-      ASSERT_TRUE(receive_some(*socket, text, deadline)) << text;
-      continue;
+  std::string text;
+  const auto deadline = TestClock::now() + kPatience;
+  if (socket &&
+      send_all(*socket, "GET /client/alpha/app//events HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+    for (std::size_t at = 0; delays.size() < kEvents;) {
+      const auto event = text.find("data: ", at);
+      const auto end = event == text.npos ? text.npos : text.find('\n', event);
+      if (end == text.npos) {
+        if (!receive_some(*socket, text, deadline)) break;
+        continue;
+      }
+      const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+      delays.push_back(now.count() - std::atof(text.c_str() + event + 6));
+      at = end;
     }
-    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
-    delays.push_back(now.count() - std::atof(text.c_str() + event + 6));
-    at = end;
   }
+  EXPECT_EQ(delays.size(), kEvents) << text;
+  if (delays.size() < kEvents) return kPatience;
   std::sort(delays.begin(), delays.end());
-  RecordProperty("median_ms", std::to_string(delays[10] * 1000));
-  EXPECT_LT(delays[10], 0.05) << "the median event is late";
-  EXPECT_LT(delays.back(), 0.5) << "an event was held back";
+  return std::chrono::duration_cast<TestClock::duration>(
+      std::chrono::duration<double>(delays[kEvents * 3 / 4]));
+}
+
+TEST_F(ProxyProductTest, EachEventArrivesAsItIsSent) {
+  // One comes every 50 ms, and none waits for the next.
+  EXPECT_LT(quickest(25ms, [&] { return delay_of_events(server_->rest_port()); }), 25ms);
 }
 
 TEST_F(ProxyProductTest, EventsPassNginxUnbuffered) {
-  const auto begun = TestClock::now();
-  const auto stream = browse("events", {"--max-time", "0.5"});
-  EXPECT_LT(TestClock::now() - begun, 5s);
+  // The stream takes a second; half of it has come when curl gives up.
+  Response stream;
+  EXPECT_TRUE(eventually([&] {
+    stream = browse("events", {"--max-time", "0.5"});
+    return contains(stream.body, "data: ");
+  })) << "nothing comes before the end";
   EXPECT_EQ(stream.status, 200);
   EXPECT_EQ(stream.content_type(), "text/event-stream");
-  // The stream takes a second; half of it has come when curl gives up.
-  EXPECT_TRUE(contains(stream.body, "data: ")) << "nothing had come before the end";
 }
 
 TEST_F(ProxyProductTest, AnApplicationThatIsGoneIs502AndComesBack) {

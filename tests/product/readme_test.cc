@@ -66,7 +66,7 @@ TEST_F(LabTest, TheReadmesExecutableFilesAndApplicationWork) {
   write_executable(script, code_block(text, "sh", section));
   Process application({.argv = {"python3", "-u", "-m", "http.server", "0", "--bind", "127.0.0.1",
                                 "--directory", (home / "public").string()}});
-  const auto line = application.out_line("port ", 20s);
+  const auto line = application.out_line("port ");
   ASSERT_TRUE(line) << application.err();
   const auto port = std::to_string(std::atoi(line->c_str() + line->find("port ") + 5));
   write_text(home / "workshop.toml",

@@ -40,7 +40,7 @@ TEST_F(RestartTest, AnAnswerThatIsLostWithItsProcessIsSaidToBePossible) {
   const auto runs = [&] { return curl({observer->base() + "/server/runs/of//answered"}).body; };
   wire_->hang(FaultProxy::Way::to_client);
   CurlRun answered({C("/server/run//answered"), "-d", "x"});
-  ASSERT_TRUE(eventually(5s, [&] { return runs() == "1"; }));
+  ASSERT_TRUE(eventually([&] { return runs() == "1"; }));
   EXPECT_TRUE(answered.running());
   replace_server();
   wire_->cut();
@@ -52,7 +52,7 @@ TEST_F(RestartTest, ACallThatIsMadeMeanwhileRunsOnTheNewProcess) {
   start();
   wire_->refuse(1000);
   server_->process().signal(SIGKILL);
-  server_->process().wait(5s);
+  server_->process().wait();
   ASSERT_TRUE(client_->unready());
   CurlRun waiting({C("/server/run//waiting"), "-d", "x"});
   EXPECT_TRUE(holds_for(300ms, [&] { return waiting.running(); }));
@@ -102,7 +102,7 @@ TEST_F(RestartTest, AStreamBreaksOffVisibly) {
   const auto response = stream.finish();
   EXPECT_NE(response.exit_code, 0) << "curl takes it for complete";
   EXPECT_LT(response.body.size(), 1000u * 65'536);
-  EXPECT_TRUE(client_->process().err_line("code=session_lost", 5s)) << client_->log();
+  EXPECT_TRUE(client_->process().err_line("code=session_lost")) << client_->log();
 }
 
 /// An upload that takes a minute, begun for certain.
@@ -133,9 +133,9 @@ TEST_F(RestartTest, AHandlerHearsThatItsCallersProcessIsGone) {
     return curl({S("/client/alpha/" + what)}).body;
   };
   CurlRun waiting({S("/client/alpha/wait//a")});
-  ASSERT_TRUE(eventually(5s, [&] { return seen("runs/of//a") == "1"; }));
+  ASSERT_TRUE(eventually([&] { return seen("runs/of//a") == "1"; }));
   replace_server();
-  EXPECT_TRUE(eventually(10s, [&] { return seen("left/at//a") != "0"; }));
+  EXPECT_TRUE(eventually([&] { return seen("left/at//a") != "0"; }));
 }
 
 TEST_F(RestartTest, ACallWithAnIdempotencyKeyIsRepeated) {

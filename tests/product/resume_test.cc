@@ -67,7 +67,7 @@ class ResumeTest : public LabTest {
     ASSERT_TRUE(link.peer->send(call_frame(call_id(slot), "post", "run//" + id)));
   }
   static void expect_answer(Link& link, std::uint16_t slot) {
-    const auto reply = link.peer->next_of(FrameType::reply, 5s);
+    const auto reply = link.peer->next_of(FrameType::reply);
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->header.call, call_id(slot));
   }
@@ -75,11 +75,11 @@ class ResumeTest : public LabTest {
   std::string runs_of(const std::string& id) {
     auto other = connect({}, 0, "observer");
     EXPECT_TRUE(other.peer->send(call_frame(call_id(1), "get", "runs/of//" + id)));
-    const auto reply = other.peer->next_of(FrameType::reply, 5s);
+    const auto reply = other.peer->next_of(FrameType::reply);
     return reply ? std::string(reply->body()) : "no reply";
   }
   static Errc goodbye_of(WirePeer& peer) {
-    const auto frame = peer.next_of(FrameType::goodbye, 5s);
+    const auto frame = peer.next_of(FrameType::goodbye);
     if (!frame) return {};
     const auto goodbye = pipe::decode_goodbye(frame->payload);
     return goodbye ? goodbye->reason.code : Errc{};
@@ -135,7 +135,7 @@ TEST_F(ResumeTest, ACallOfTheServerWaitsForItsClientToComeBack) {
   auto first = connect();
   ASSERT_TRUE(server_knows("twin"));
   CurlRun caller({S("/client/twin/anything")});
-  const auto call = first.peer->next_of(FrameType::call, 5s);
+  const auto call = first.peer->next_of(FrameType::call);
   ASSERT_TRUE(call);
   first.lose();
   ASSERT_TRUE(server_forgets("twin"));
@@ -213,7 +213,7 @@ TEST_F(ResumeTest, ALinkThatIsStillUpGivesWay) {
   expect_answer(first, 1);
   auto second = connect(first.ticket(), 0);
   EXPECT_EQ(second.hello.session_id, first.hello.session_id);
-  EXPECT_TRUE(first.peer->closes_within(5s));
+  EXPECT_TRUE(first.peer->closes());
   expect_answer(second, 1);
   EXPECT_EQ(runs_of("once"), "1");
   EXPECT_TRUE(server_knows("twin", 0s));
@@ -232,11 +232,11 @@ TEST_F(ResumeTest, OfTwoResumesAtOnceExactlyOneWins) {
   ASSERT_TRUE(one->send(pipe::encode_hello(hello_with(ticket, 0))));
   ASSERT_TRUE(other->send(pipe::encode_hello(hello_with(ticket, 0))));
   // Whoever was accepted later keeps the session; the answer is there, once.
-  const auto hello = other->next_of(FrameType::hello, 5s);
+  const auto hello = other->next_of(FrameType::hello);
   ASSERT_TRUE(hello);
   EXPECT_EQ(pipe::decode_hello(hello->payload)->session_id, ticket.session_id);
-  EXPECT_TRUE(other->next_of(FrameType::reply, 5s));
-  EXPECT_TRUE(one->closes_within(5s));
+  EXPECT_TRUE(other->next_of(FrameType::reply));
+  EXPECT_TRUE(one->closes());
   EXPECT_EQ(runs_of("once"), "1");
 }
 
@@ -252,7 +252,7 @@ TEST_F(ResumeTest, ALieAboutTheCountEndsThatSessionAndNoOther) {
   auto liar = dial("twin");
   ASSERT_TRUE(liar->send(pipe::encode_hello(hello_with(first.ticket(), 1'000))));
   EXPECT_EQ(goodbye_of(*liar), Errc::protocol_violation);
-  EXPECT_TRUE(liar->closes_within(5s));
+  EXPECT_TRUE(liar->closes());
 
   auto after = connect(first.ticket(), 1);
   EXPECT_NE(after.hello.session_id, first.hello.session_id);
@@ -275,7 +275,7 @@ TEST_F(ResumeTest, ASessionIsKeptForItsGraceOnly) {
   auto first = connect();
   ASSERT_TRUE(server_knows("twin"));
   CurlRun caller({S("/client/twin/anything")});
-  ASSERT_TRUE(first.peer->next_of(FrameType::call, 5s));
+  ASSERT_TRUE(first.peer->next_of(FrameType::call));
   const auto lost = TestClock::now();
   first.lose();
   const auto answer = caller.finish();
@@ -283,7 +283,7 @@ TEST_F(ResumeTest, ASessionIsKeptForItsGraceOnly) {
   EXPECT_TRUE(contains(answer.body, "\"session_lost\"")) << answer.body;
   EXPECT_TRUE(contains(answer.body, "may have run")) << answer.body;
   EXPECT_GE(TestClock::now() - lost, 900ms);
-  EXPECT_LT(TestClock::now() - lost, 5s);
+  EXPECT_LT(TestClock::now() - lost, kPatience) << "return_wait is 60 s";
 
   const auto late = connect(first.ticket(), 1);
   EXPECT_NE(late.hello.session_id, first.hello.session_id);
@@ -293,7 +293,7 @@ TEST_F(ResumeTest, AGoodbyeIsTheEndOfTheSession) {
   start_server();
   auto first = connect();
   ASSERT_TRUE(first.peer->send(pipe::encode_goodbye({.reason = {Errc::stopped, "bye"}})));
-  EXPECT_TRUE(first.peer->closes_within(5s));
+  EXPECT_TRUE(first.peer->closes());
   first.lose();
   const auto after = connect(first.ticket(), 0);
   EXPECT_NE(after.hello.session_id, first.hello.session_id);
@@ -304,14 +304,14 @@ TEST_F(ResumeTest, ANewSessionOfTheIdentityEndsTheOldOneAtOnce) {
   auto first = connect();
   ASSERT_TRUE(server_knows("twin"));
   CurlRun caller({S("/client/twin/anything")});
-  ASSERT_TRUE(first.peer->next_of(FrameType::call, 5s));
+  ASSERT_TRUE(first.peer->next_of(FrameType::call));
   first.lose();
   ASSERT_TRUE(server_forgets("twin"));
   const auto again = TestClock::now();
   const auto second = connect();
   EXPECT_NE(second.hello.session_id, first.hello.session_id);
   const auto answer = caller.finish();
-  EXPECT_LT(TestClock::now() - again, 2s);
+  EXPECT_LT(TestClock::now() - again, kPatience) << "return_wait is 60 s";
   EXPECT_EQ(answer.status, 502);
   EXPECT_TRUE(contains(answer.body, "\"session_lost\"")) << answer.body;
 }

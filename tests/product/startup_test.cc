@@ -18,7 +18,7 @@ class StartupTest : public LabTest {
   /// code, nothing on stdout, one line on stderr which names all of `parts`.
   void expect_refusal(const Command& command, int exit_code, std::vector<std::string> parts) {
     Process process(command);
-    const auto ended = process.wait(15s);
+    const auto ended = process.wait();
     process.kill();
     EXPECT_EQ(ended.value_or(-1), exit_code) << process.err();
     EXPECT_EQ(process.out(), "");

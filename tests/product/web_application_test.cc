@@ -123,7 +123,7 @@ class WebApplicationTest : public NginxSiteTest {
     if (HasFailure() && browser_) std::cerr << "--- chromium ---\n" << browser_->err();
     if (browser_) {
       browser_->signal(SIGTERM);  // its many processes end with it in good order
-      browser_->wait(10s);
+      browser_->wait();
     }
     browser_.reset();
     NginxSiteTest::TearDown();

@@ -31,7 +31,7 @@ class WireParityTest : public LabTest {
   std::unique_ptr<WirePeer> answer_client(const Socket& listener, std::vector<std::string> flags) {
     const auto identity = authority_.server();
     client_ = make_client({.flags = std::move(flags), .pipe_port = port_of(listener)});
-    auto accepted = accept_from(listener, 5s);
+    auto accepted = accept_from(listener);
     if (!accepted) return nullptr;
     auto stream = TlsStream::answer(std::move(*accepted), {identity / "restpipe.server.crt.pem",
                                                            identity / "restpipe.server.key.pem"});
@@ -71,7 +71,7 @@ TEST_F(WireParityTest, Row53_WithTheRightCertificateTheServerWaitsForOurHello) {
   std::string bytes;
   EXPECT_FALSE(stream->receive(bytes, TestClock::now() + 1s));
   EXPECT_EQ(bytes.size(), 0u);
-  EXPECT_FALSE(stream->closes_within(500ms));
+  EXPECT_FALSE(stream->closes(500ms));
 }
 
 TEST_F(WireParityTest, Row54_HelloIsAnsweredAndPingGetsItsPong) {
@@ -84,7 +84,7 @@ TEST_F(WireParityTest, Row54_HelloIsAnsweredAndPingGetsItsPong) {
   EXPECT_TRUE(server_knows("by-hand"));
 
   ASSERT_TRUE(peer.send(pipe::encode_ping(FrameType::ping, "8 bytes!")));
-  const auto pong = peer.next_of(FrameType::pong, 2s);
+  const auto pong = peer.next_of(FrameType::pong);
   ASSERT_TRUE(pong);
   EXPECT_EQ(pong->payload, "8 bytes!");
   EXPECT_EQ(pong->header.call, 0u);
@@ -94,7 +94,7 @@ TEST_F(WireParityTest, Row55_ACallIsAnsweredUnderItsId) {
   server_ = make_server();
   const auto peer = connect();
   ASSERT_TRUE(peer->send(call_frame(call_id(7), "get", "time")));
-  expect_time_reply(peer->next_of(FrameType::reply, 2s), call_id(7));
+  expect_time_reply(peer->next_of(FrameType::reply), call_id(7));
 }
 
 TEST_F(WireParityTest, Row56_TwoCallsInOneRecordAreBothAnswered) {
@@ -102,8 +102,8 @@ TEST_F(WireParityTest, Row56_TwoCallsInOneRecordAreBothAnswered) {
   const auto peer = connect();
   ASSERT_TRUE(
       peer->send(call_frame(call_id(1), "get", "time") + call_frame(call_id(2), "get", "time")));
-  expect_time_reply(peer->next_of(FrameType::reply, 2s), call_id(1));
-  expect_time_reply(peer->next_of(FrameType::reply, 2s), call_id(2));
+  expect_time_reply(peer->next_of(FrameType::reply), call_id(1));
+  expect_time_reply(peer->next_of(FrameType::reply), call_id(2));
 }
 
 TEST_F(WireParityTest, Row57_AFrameInRecordsOfOneByteIsAnswered) {
@@ -112,9 +112,9 @@ TEST_F(WireParityTest, Row57_AFrameInRecordsOfOneByteIsAnswered) {
   for (const char byte : pipe::encode_hello(plain_hello("by-hand"))) {
     ASSERT_TRUE(peer.send({&byte, 1}));
   }
-  ASSERT_TRUE(peer.next_of(FrameType::hello, 2s));
+  ASSERT_TRUE(peer.next_of(FrameType::hello));
   for (const char byte : call_frame(call_id(9), "get", "time")) ASSERT_TRUE(peer.send({&byte, 1}));
-  expect_time_reply(peer.next_of(FrameType::reply, 2s), call_id(9));
+  expect_time_reply(peer.next_of(FrameType::reply), call_id(9));
 }
 
 TEST_F(WireParityTest, Row58_GarbageClosesItsOwnLinkOnly) {
@@ -130,10 +130,10 @@ TEST_F(WireParityTest, Row58_GarbageClosesItsOwnLinkOnly) {
     auto fresh = dial();
     ASSERT_TRUE(fresh);
     ASSERT_TRUE(fresh->send(garbage));
-    EXPECT_TRUE(fresh->closes_within(3s));
+    EXPECT_TRUE(fresh->closes());
     auto peer = connect();
     ASSERT_TRUE(peer->send(garbage));
-    EXPECT_TRUE(peer->closes_within(3s));
+    EXPECT_TRUE(peer->closes());
     expect_time(curl({C("/server/time")}), "time_from_server");
     expect_time(curl({S("/client/alpha/time")}), "time_from_client");
   }
@@ -146,7 +146,7 @@ TEST_F(WireParityTest, Row58_AnIgnorableFrameOfALaterVersionIsSkipped) {
   const auto peer = connect();
   const std::string later("\0\0\0\3\x1f\x80\0\0\0\0\0\0new", 15);
   ASSERT_TRUE(peer->send(later + call_frame(call_id(3), "get", "time")));
-  expect_time_reply(peer->next_of(FrameType::reply, 2s), call_id(3));
+  expect_time_reply(peer->next_of(FrameType::reply), call_id(3));
 }
 
 TEST_F(WireParityTest, Row59_ASilentPeerIsDroppedAfterTwoIntervals) {
@@ -155,9 +155,9 @@ TEST_F(WireParityTest, Row59_ASilentPeerIsDroppedAfterTwoIntervals) {
   ASSERT_TRUE(server_knows("by-hand"));
   const auto began = TestClock::now();
   // The server's own PINGs come and stay unanswered.
-  EXPECT_TRUE(peer->closes_within(6s));
+  EXPECT_TRUE(peer->closes());
   EXPECT_GE(TestClock::now() - began, 1500ms);
-  EXPECT_TRUE(server_forgets("by-hand", 3s));
+  EXPECT_TRUE(server_forgets("by-hand"));
 }
 
 TEST_F(WireParityTest, Row60_AServerThatIsSilentIsLeftAndDialledAgain) {
@@ -166,14 +166,14 @@ TEST_F(WireParityTest, Row60_AServerThatIsSilentIsLeftAndDialledAgain) {
   ASSERT_TRUE(server);
   const auto connected = TestClock::now();
 
-  ASSERT_TRUE(server->next_of(FrameType::ping, 3s));
+  ASSERT_TRUE(server->next_of(FrameType::ping));
   const auto pinged = TestClock::now();
   EXPECT_GE(pinged - connected, 800ms);
-  EXPECT_LE(pinged - connected, 2s);
-  EXPECT_TRUE(server->closes_within(5s));
+  EXPECT_LE(pinged - connected, 4s) << "the default is 5 s";
+  EXPECT_TRUE(server->closes());
   EXPECT_GE(TestClock::now() - pinged, 800ms);
-  EXPECT_LE(TestClock::now() - pinged, 3500ms);
-  EXPECT_TRUE(accept_from(listener, 5s));
+  EXPECT_LE(TestClock::now() - pinged, 8s);
+  EXPECT_TRUE(accept_from(listener));
 }
 
 TEST_F(WireParityTest, Row61_AnIdleClientSendsOneHeartbeatPerInterval) {
@@ -187,18 +187,18 @@ TEST_F(WireParityTest, Row61_AnIdleClientSendsOneHeartbeatPerInterval) {
     ASSERT_EQ(ping->payload.size(), pipe::kPingBytes);
     ASSERT_TRUE(server->send(pipe::encode_ping(FrameType::pong, ping->payload)));
   }
-  EXPECT_GE(pings, 3);
+  EXPECT_GE(pings, 2);
   EXPECT_LE(pings, 5);
   EXPECT_EQ(status_of(client_->rest_port(), "/readyz"), 200);
 }
 
 TEST_F(WireParityTest, Row61_AServerThatHearsHeartbeatsSendsNone) {
-  server_ = make_server({.flags = {"--heartbeat-interval", "1"}});
+  server_ = make_server({.flags = {"--heartbeat-interval", "2"}});
   const auto peer = connect();
   for (int i = 0; i < 4; ++i) {
     EXPECT_FALSE(peer->next_of(FrameType::ping, 1s));
     ASSERT_TRUE(peer->send(pipe::encode_ping(FrameType::ping, "8 bytes!")));
-    ASSERT_TRUE(peer->next_of(FrameType::pong, 1s));
+    ASSERT_TRUE(peer->next_of(FrameType::pong));
   }
 }
 
@@ -207,14 +207,14 @@ TEST_F(WireParityTest, Row50_TheNewestPipeOfAnIdentityWins) {
   const auto first = connect("twin");
   ASSERT_TRUE(server_knows("twin"));
   const auto second = connect("twin");
-  const auto goodbye = first->next_of(FrameType::goodbye, 2s);
+  const auto goodbye = first->next_of(FrameType::goodbye);
   ASSERT_TRUE(goodbye);
   const auto reason = pipe::decode_goodbye(goodbye->payload);
   ASSERT_TRUE(reason);
   EXPECT_EQ(reason->reason.code, pipe::Errc::replaced);
-  EXPECT_TRUE(first->closes_within(2s));
+  EXPECT_TRUE(first->closes());
   ASSERT_TRUE(second->send(call_frame(call_id(1), "get", "time")));
-  expect_time_reply(second->next_of(FrameType::reply, 2s), call_id(1));
+  expect_time_reply(second->next_of(FrameType::reply), call_id(1));
   EXPECT_TRUE(server_knows("twin", 0s));
 }
 
@@ -223,7 +223,7 @@ TEST_F(WireParityTest, ConnectionsOverTheAcceptRateWaitTheirTurn) {
   const auto began = TestClock::now();
   for (int i = 0; i < 12; ++i) ASSERT_TRUE(connect()) << i;
   EXPECT_GE(TestClock::now() - began, 900ms);
-  EXPECT_LT(TestClock::now() - began, 5s);
+  EXPECT_LT(TestClock::now() - began, 20s);
 }
 
 TEST_F(WireParityTest, APeerNamesOnlyExportedMethods) {
@@ -232,7 +232,7 @@ TEST_F(WireParityTest, APeerNamesOnlyExportedMethods) {
   for (const char* noun : {"start_hook", "__init__", "time/../time"}) {
     SCOPED_TRACE(noun);
     ASSERT_TRUE(peer->send(call_frame(call_id(5), "get", noun)));
-    const auto frame = peer->next_of(FrameType::reply, 2s);
+    const auto frame = peer->next_of(FrameType::reply);
     ASSERT_TRUE(frame);
     const auto reply = pipe::decode_reply(frame->head());
     ASSERT_TRUE(reply);

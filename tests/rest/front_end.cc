@@ -248,15 +248,6 @@ std::string post(std::string_view path, std::string_view body, std::string_view 
 
 Response ok(std::string body) { return {{200, "", "text/plain", {}}, std::move(body)}; }
 
-bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
-
 TempDir::TempDir() {
   std::string pattern = (std::filesystem::temp_directory_path() / "rest-test-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");

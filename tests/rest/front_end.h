@@ -13,11 +13,9 @@
 
 #include "pipe/io_thread.h"
 #include "rest/server.h"
+#include "tests/wait.h"
 
 namespace rp::rest::test {
-
-/// No wait of a test lasts longer; all of them end as soon as what they wait for happens.
-constexpr std::chrono::seconds kPatience{10};
 
 /// A parsed answer, as a client sees it.
 struct Answer {
@@ -97,9 +95,6 @@ std::string post(std::string_view path, std::string_view body, std::string_view 
 
 /// A 200 with that text.
 Response ok(std::string body);
-
-/// Waits until `condition` holds; false when patience has run out.
-bool eventually(const std::function<bool()>& condition);
 
 /// Something that one thread hands to another.
 template <class T>

@@ -138,8 +138,7 @@ int take_message(const QueueOptions& options) {
     request.parameters.emplace_back("nowait", "1");
   } else if (const auto time = node::parse_duration(wait->second)) {
     request.timeout += *time;
-    // The queue keeps a tenth of it for the way back.
-    request.call_timeout = *time + *time / 4 + kPatience;
+    request.call_timeout = *time + kPatience;
   }
   if (!options.parameters.contains("lease")) request.parameters.emplace_back("lease", "");
   const auto answer = ask_queue(options.node, request);

@@ -8,7 +8,6 @@
 namespace rp::handlers {
 namespace {
 
-using namespace std::chrono_literals;
 using pipe::Errc;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -54,15 +53,6 @@ class IsolatedTest : public testing::Test {
     auto asked = ask(dispatcher_, "get", "hold//" + id);
     EXPECT_TRUE(eventually([&] { return get("waiting")->body() != "0"; }));
     return asked;
-  }
-  template <class Condition>
-  static bool eventually(Condition condition) {
-    const auto until = pipe::Clock::now() + kPatience;
-    while (!condition()) {
-      if (pipe::Clock::now() > until) return false;
-      std::this_thread::sleep_for(1ms);
-    }
-    return true;
   }
   IsolatedPlugin::Status status() const { return plugins_->status().at(0); }
 
@@ -245,13 +235,11 @@ TEST_F(IsolatedTest, ACallWaitsForSoLongOnly) {
 
 TEST_F(IsolatedTest, ACallDoesNotWaitForAPauseThatIsLonger) {
   times_.pauses = {.base = 1h, .cap = 1h};
-  times_.restart_wait = 1s;
+  times_.restart_wait = 1min;
   load();
   hosts_->last().end({0, SIGSEGV});
   ASSERT_TRUE(eventually([&] { return !status().up; }));
-  const auto before = pipe::Clock::now();
-  EXPECT_EQ(get("pid")->error(), Errc::handler_unavailable);
-  EXPECT_LT(pipe::Clock::now() - before, 1s);
+  EXPECT_EQ(get("pid")->error(), Errc::handler_unavailable) << "a minute is beyond patience";
 }
 
 TEST_F(IsolatedTest, SoManyCallsWaitOnly) {

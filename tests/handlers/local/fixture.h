@@ -17,8 +17,6 @@
 
 namespace rp::handlers {
 
-using namespace std::chrono_literals;
-
 /// Passes an answer on to a RecordingSink and counts what was used of the request's body.
 class BodySink final : public pipe::ReplySink {
  public:
@@ -39,17 +37,6 @@ class BodySink final : public pipe::ReplySink {
   const std::shared_ptr<RecordingSink> sink_;
   std::atomic<std::size_t> consumed_{0};
 };
-
-/// Asks until `condition` holds; false when patience runs out. For what another process does.
-template <class Condition>
-bool eventually(Condition condition) {
-  const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(2ms);
-  }
-  return true;
-}
 
 /// A private directory and the threads of the targets. Derived fixtures make the target in SetUp()
 /// and drop it, with its calls, before their base goes.

@@ -21,7 +21,7 @@ Application::Application(const std::filesystem::path& directory, std::string_vie
   write_text(directory / "app.py", std::string(kBegin).append(program).append(kEnd));
   process_ = std::make_unique<Process>(
       Command{.argv = {"python3", "app.py", port}, .directory = directory});
-  const auto line = process_->out_line("listening on ", 20s);
+  const auto line = process_->out_line("listening on ");
   if (!line) throw std::runtime_error("the application does not serve: " + process_->err());
   port_ = line->substr(line->rfind(' ') + 1);
 }

@@ -25,7 +25,8 @@ class Application {
   std::string origin() const { return "http://127.0.0.1:" + port_; }
 
   /// The first whole line that it printed and that holds `part`.
-  std::optional<std::string> out_line(std::string_view part, TestClock::duration timeout) {
+  std::optional<std::string> out_line(std::string_view part,
+                                      TestClock::duration timeout = kPatience) {
     return process_->out_line(part, timeout);
   }
 

@@ -18,13 +18,13 @@ void BrokenWireTest::start(std::vector<std::string> flags) {
 
 void BrokenWireTest::replace_server() {
   server_->process().signal(SIGKILL);
-  server_->process().wait(5s);
+  server_->process().wait();
   restart_server(flags_);
 }
 
 void BrokenWireTest::replace_client() {
   client_->process().signal(SIGKILL);
-  client_->process().wait(5s);
+  client_->process().wait();
   client_ = make_client({.flags = flags_, .pipe_port = wire_->port()});
 }
 

@@ -32,7 +32,7 @@ struct Response {
 /// A running curl. `arguments` are curl's own, the URL among them.
 class CurlRun {
  public:
-  explicit CurlRun(std::vector<std::string> arguments, TestClock::duration timeout = 30s);
+  explicit CurlRun(std::vector<std::string> arguments, TestClock::duration timeout = kPatience);
 
   /// Waits for the end.
   Response finish();
@@ -44,11 +44,12 @@ class CurlRun {
   TestClock::duration timeout_;
 };
 
-Response curl(std::vector<std::string> arguments, TestClock::duration timeout = 30s);
+Response curl(std::vector<std::string> arguments, TestClock::duration timeout = kPatience);
 
 /// Sends `bytes` to 127.0.0.1:port and returns all that comes until the node closes or `timeout`
 /// passes; for requests that curl would not make, and where a process per probe is too slow.
-std::string raw_http(std::uint16_t port, std::string_view bytes, TestClock::duration timeout = 5s);
+std::string raw_http(std::uint16_t port, std::string_view bytes,
+                     TestClock::duration timeout = kPatience);
 
 /// Status of GET `path` on 127.0.0.1:port, 0 without an answer.
 int status_of(std::uint16_t port, std::string_view path);

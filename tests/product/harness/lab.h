@@ -67,8 +67,8 @@ class LabTest : public ::testing::Test {
   std::string data_file(const std::string& name, std::string_view body) const;
 
   /// The server has, or loses, a connected client `name`.
-  bool server_knows(const std::string& name, TestClock::duration timeout = 10s);
-  bool server_forgets(const std::string& name, TestClock::duration timeout = 10s);
+  bool server_knows(const std::string& name, TestClock::duration timeout = kPatience);
+  bool server_forgets(const std::string& name, TestClock::duration timeout = kPatience);
 
   Authority authority_;
   std::unique_ptr<Node> server_;

@@ -36,7 +36,7 @@ Node& MeshTest::connect(const std::string& name, std::vector<std::string> flags)
 bool MeshTest::change_policy(std::string_view policy, std::string_view said) {
   write_text(policy_file(), policy);
   server_->process().signal(SIGHUP);
-  return server_->process().err_line(said, 10s).has_value();
+  return server_->process().err_line(said).has_value();
 }
 
 }  // namespace rp::product

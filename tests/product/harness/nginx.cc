@@ -44,11 +44,11 @@ Nginx::Nginx(std::filesystem::path home, const Replaced& replaced) : home_(std::
 /// Asked to end, not killed: its workers would outlive it.
 Nginx::~Nginx() {
   process_->signal(SIGTERM);
-  EXPECT_TRUE(process_->wait(10s)) << "nginx does not end";
+  EXPECT_TRUE(process_->wait()) << "nginx does not end";
 }
 
 bool Nginx::ready() {
-  return eventually(10s, [&] { return get("rpserver.local", "/healthz").status == 200; });
+  return eventually([&] { return get("rpserver.local", "/healthz").status == 200; });
 }
 
 Response Nginx::get(const std::string& host, const std::string& path,

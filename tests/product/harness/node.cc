@@ -36,7 +36,7 @@ Command node_command(Role role, const NodeSetup& setup) {
 }
 
 Node::Node(Role role, const NodeSetup& setup) : process_(node_command(role, setup)) {
-  const auto line = process_.out_line("restpipe ", 20s);
+  const auto line = process_.out_line("restpipe ");
   if (!line) throw std::runtime_error("the node did not start; its log:\n" + log());
   ready_line_ = *line;
   rest_port_ = port_after(ready_line_, " rest=127\\.0\\.0\\.1:([0-9]+)");

@@ -42,11 +42,11 @@ class Node {
   std::string log() const { return process_.err(); }
 
   /// Waits until /readyz says 200; a client is then connected.
-  bool ready(TestClock::duration timeout = 15s) const;
-  bool unready(TestClock::duration timeout = 15s) const;
+  bool ready(TestClock::duration timeout = kPatience) const;
+  bool unready(TestClock::duration timeout = kPatience) const;
 
   /// SIGTERM; the exit code, or nothing if it does not end in time.
-  std::optional<int> stop(TestClock::duration timeout = 15s);
+  std::optional<int> stop(TestClock::duration timeout = kPatience);
 
   /// Resident memory of the process.
   std::size_t memory_kb() const;

@@ -103,7 +103,7 @@ void Process::signal(int number) const {
 
 void Process::kill() {
   signal(SIGKILL);
-  wait(10s);
+  wait();
 }
 
 std::optional<int> Process::wait(TestClock::duration timeout) {

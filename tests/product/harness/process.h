@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/product/harness/files.h"
-#include "tests/product/harness/wait.h"
+#include "tests/wait.h"
 
 namespace rp::product {
 
@@ -37,7 +37,7 @@ class Process {
   void kill();
 
   /// Exit code, or 1000 + the signal that ended it; nothing if it still runs after `timeout`.
-  std::optional<int> wait(TestClock::duration timeout);
+  std::optional<int> wait(TestClock::duration timeout = kPatience);
   bool running() { return !wait(0s).has_value(); }
 
   std::string out() const { return read_text(directory_ / "out"); }
@@ -45,8 +45,10 @@ class Process {
 
   /// The first whole line of stdout, or of stderr, that holds `part`; nothing when none appears
   /// in time or the process ends without one.
-  std::optional<std::string> out_line(std::string_view part, TestClock::duration timeout);
-  std::optional<std::string> err_line(std::string_view part, TestClock::duration timeout);
+  std::optional<std::string> out_line(std::string_view part,
+                                      TestClock::duration timeout = kPatience);
+  std::optional<std::string> err_line(std::string_view part,
+                                      TestClock::duration timeout = kPatience);
 
  private:
   std::optional<std::string> line(const char* file, std::string_view part,
@@ -64,6 +66,6 @@ struct Finished {
   std::string out;
   std::string err;
 };
-Finished run(const Command& command, TestClock::duration timeout = 30s);
+Finished run(const Command& command, TestClock::duration timeout = kPatience);
 
 }  // namespace rp::product

@@ -98,7 +98,7 @@ bool receive_some(const Socket& socket, std::string& into, TestClock::time_point
   return true;
 }
 
-bool closes_within(const Socket& socket, TestClock::duration timeout) {
+bool closes(const Socket& socket, TestClock::duration timeout) {
   const auto deadline = TestClock::now() + timeout;
   std::string dropped;
   while (receive_some(socket, dropped, deadline)) dropped.clear();

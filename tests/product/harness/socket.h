@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "tests/product/harness/wait.h"
+#include "tests/wait.h"
 
 /// Plain loopback sockets for tests that play a peer themselves.
 namespace rp::product {
@@ -42,7 +42,7 @@ Socket udp_on_loopback();
 std::uint16_t port_of(const Socket& socket);
 
 /// The next connection, or nothing within `timeout`.
-std::optional<Socket> accept_from(const Socket& listener, TestClock::duration timeout);
+std::optional<Socket> accept_from(const Socket& listener, TestClock::duration timeout = kPatience);
 
 /// False when the peer is gone.
 bool send_all(const Socket& socket, std::string_view bytes);
@@ -53,6 +53,6 @@ bool receive_some(const Socket& socket, std::string& into, TestClock::time_point
 
 /// Whether the peer closes the connection, orderly or not, within `timeout`; what it sends before
 /// is dropped.
-bool closes_within(const Socket& socket, TestClock::duration timeout);
+bool closes(const Socket& socket, TestClock::duration timeout = kPatience);
 
 }  // namespace rp::product

@@ -31,7 +31,7 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const 
 
 /// A half-sent record must not stop a test for ever.
 void bound_waits(const Socket& socket) {
-  const timeval limit{5, 0};
+  const timeval limit{kPatience.count(), 0};
   ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
@@ -112,7 +112,7 @@ bool TlsStream::receive(std::string& into, TestClock::time_point deadline) {
   return true;
 }
 
-bool TlsStream::closes_within(TestClock::duration timeout) {
+bool TlsStream::closes(TestClock::duration timeout) {
   const auto deadline = TestClock::now() + timeout;
   std::string dropped;
   while (receive(dropped, deadline)) dropped.clear();

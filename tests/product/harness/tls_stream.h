@@ -40,7 +40,7 @@ class TlsStream {
   bool receive(std::string& into, TestClock::time_point deadline);
 
   /// Whether the peer ends the stream within `timeout`; what it sends before is counted.
-  bool closes_within(TestClock::duration timeout);
+  bool closes(TestClock::duration timeout = kPatience);
   std::size_t bytes_received() const noexcept { return bytes_received_; }
 
  private:

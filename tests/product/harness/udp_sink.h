@@ -23,10 +23,10 @@ class UdpSink {
   }
 
   /// Waits until one equals `text`.
-  bool receives(std::string_view text, TestClock::duration timeout = 5s);
+  bool receives(std::string_view text, TestClock::duration timeout = kPatience);
 
   /// Waits until one is NAME:<whole number>|ms.
-  bool receives_timing(std::string_view name, TestClock::duration timeout = 5s);
+  bool receives_timing(std::string_view name, TestClock::duration timeout = kPatience);
 
  private:
   void drain();

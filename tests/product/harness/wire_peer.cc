@@ -1,5 +1,6 @@
 #include "tests/product/harness/wire_peer.h"
 
+#include <stdexcept>
 #include <utility>
 
 #include "pipe/core/head.h"
@@ -7,7 +8,9 @@
 namespace rp::product {
 
 WirePeer::WirePeer(std::unique_ptr<TlsStream> stream)
-    : stream_(std::move(stream)), decoder_(pipe::Limits::kFrameBytesMax) {}
+    : stream_(std::move(stream)), decoder_(pipe::Limits::kFrameBytesMax) {
+  if (stream_ == nullptr) throw std::runtime_error("no TLS connection to the peer");
+}
 
 std::optional<pipe::Hello> WirePeer::exchange_hello() {
   return exchange_hello(plain_hello("by-hand"));
@@ -15,7 +18,7 @@ std::optional<pipe::Hello> WirePeer::exchange_hello() {
 
 std::optional<pipe::Hello> WirePeer::exchange_hello(const pipe::Hello& ours) {
   if (!send(pipe::encode_hello(ours))) return std::nullopt;
-  const auto frame = next(5s);
+  const auto frame = next();
   if (!frame || frame->type() != pipe::FrameType::hello) return std::nullopt;
   const auto hello = pipe::decode_hello(frame->payload);
   if (!hello) return std::nullopt;
@@ -23,7 +26,7 @@ std::optional<pipe::Hello> WirePeer::exchange_hello(const pipe::Hello& ours) {
 }
 
 std::optional<pipe::Hello> WirePeer::answer_hello() {
-  const auto frame = next(5s);
+  const auto frame = next();
   if (!frame || frame->type() != pipe::FrameType::hello) return std::nullopt;
   const auto hello = pipe::decode_hello(frame->payload);
   auto ours = plain_hello("by-hand");

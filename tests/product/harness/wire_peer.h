@@ -26,6 +26,7 @@ struct WireFrame {
 /// tells it to do.
 class WirePeer {
  public:
+  /// Throws std::runtime_error without a stream: the peer did not take the connection.
   explicit WirePeer(std::unique_ptr<TlsStream> stream);
 
   /// Sends our HELLO, then waits for the peer's; for the side that dials.
@@ -38,10 +39,10 @@ class WirePeer {
 
   /// The next frame, or the next of one type, those between being dropped; nothing at the end of
   /// the stream or when `timeout` has passed.
-  std::optional<WireFrame> next(TestClock::duration timeout);
-  std::optional<WireFrame> next_of(pipe::FrameType type, TestClock::duration timeout);
+  std::optional<WireFrame> next(TestClock::duration timeout = kPatience);
+  std::optional<WireFrame> next_of(pipe::FrameType type, TestClock::duration timeout = kPatience);
 
-  bool closes_within(TestClock::duration timeout) { return stream_->closes_within(timeout); }
+  bool closes(TestClock::duration timeout = kPatience) { return stream_->closes(timeout); }
   TlsStream& stream() { return *stream_; }
 
  private:
