@@ -292,7 +292,7 @@ class ImpatientServer : public RawClient {
   ImpatientServer() : RawClient(options()) {}
   static Pipe::Options options() {
     Pipe::Options o = impatient();
-    o.handshake_timeout = 1s;  // TLS itself must fit, on a busy machine too
+    o.handshake_timeout = 2s;  // TLS itself must fit, on a busy machine too
     return o;
   }
 };
