@@ -48,16 +48,16 @@ TEST_F(ParityTest, Row42_AttemptsNeverEndAndComeEveryFiveSecondsAtFirst) {
   auto last = TestClock::now();
   auto longest = TestClock::duration::zero();
   std::size_t attempts = 0;
-  const auto attempted = [&] {
+  const auto look = [&] {
     std::size_t seen = 0;
     for (const auto& datagram : sink.received()) seen += datagram == "client.connect.new.tick:1|c";
     const auto now = TestClock::now();
     longest = std::max(longest, now - last);
     if (seen > attempts) last = now;
     attempts = seen;
-    return false;
+    return true;
   };
-  eventually(30s, attempted);
+  holds_for(30s, look);
   EXPECT_GE(attempts, 6u);
   EXPECT_LE(longest, 8s) << "the longest wait is 5 s";
 
@@ -87,6 +87,7 @@ TEST_F(ParityTest, Row59_ASilentConnectionIsClosedAfterTenToTwentySeconds) {
   const auto began = TestClock::now();
   EXPECT_TRUE(closes(*silent));
   EXPECT_GE(TestClock::now() - began, 9s);
+  EXPECT_LT(TestClock::now() - began, 25s);
 }
 
 TEST_F(ParityTest, Row71_AnIdleServerSaysSoEachMinute) {
