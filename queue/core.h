@@ -51,6 +51,9 @@ class Core {
   Status touch(MessageId id);
   Status ack(const Lease& lease);
   Status nack(const Lease& lease, const NackOptions& options);
+  /// Deliveries that nobody has seen: their messages are ready again, unless the lease is over.
+  /// What cannot be read now comes back when its lease ends.
+  void give_back(const std::vector<Lease>& leases);
   Status extend(const Lease& lease, std::optional<Milliseconds> length);
 
   /// Where a listing goes on.
@@ -107,6 +110,8 @@ class Core {
 
  private:
   // core_time.cc
+  void keep_undone();
+  void give_back_undone();
   void read_clock();
   void look_again();
   void pass_time();
@@ -183,6 +188,9 @@ class Core {
 
   std::set<std::pair<std::int64_t, std::shared_ptr<Waiting>>> deadlines_;
   std::vector<Served> served_;
+  std::vector<Lease> leased_;  // by this group
+  // By groups that were undone, of which a part is in the store: given back by the next group.
+  std::vector<Lease> undone_;
   std::vector<std::shared_ptr<Waiting>> new_waiters_;  // of this group
   std::mt19937_64 random_;
   std::string store_id_;

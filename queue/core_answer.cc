@@ -106,6 +106,16 @@ Status Core::nack(const Lease& lease, const NackOptions& options) {
   return {};
 }
 
+void Core::give_back(const std::vector<Lease>& leases) {
+  for (const auto& lease : leases) {
+    try {
+      static_cast<void>(nack(lease, {.undelivered = true}));
+    } catch (const Unreadable&) {
+      // The lease ends by itself.
+    }
+  }
+}
+
 void Core::hide(const Card& card, Record record, MessageState state, std::int64_t until_ms) {
   record.state = state;
   record.shown_at_ms = until_ms;

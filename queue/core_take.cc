@@ -129,6 +129,7 @@ std::optional<Delivery> Core::lease_readable(Channel& channel, const TakeOptions
       record.token = random_();
     } while (record.token == 0);
     messages_.move(card, record);
+    leased_.push_back({card.id, record.token});
     ++counters_.delivered;
     if (options_.sync_takes) ledger_.want_sync();
     return Delivery{

@@ -134,7 +134,9 @@ void Core::begin() {
   read_clock();
   look_again();
   pass_time();
-  if (rewound_) serve_lines();
+  if (!rewound_) return;
+  give_back_undone();
+  serve_lines();
 }
 
 void Core::begin_asking() {
@@ -159,6 +161,8 @@ void Core::serve_lines() {
 void Core::commit() {
   ledger_.commit();
   rewound_ = false;
+  leased_.clear();
+  undone_.clear();
   for (const auto& waiting : std::exchange(new_waiters_, {})) waiting->is_new = false;
 }
 
@@ -175,12 +179,32 @@ Status Core::rewind() {
   topics_.clear();
   messages_.clear();
   auto status = load_tables();
+  keep_undone();
   for (auto& [name, line] : lines) channels_.make(name).waiters = std::move(line);
   for (auto served = served_.rbegin(); served != served_.rend(); ++served) {
     if (!std::exchange(served->waiting->is_new, false)) wait(served->waiting, true);
   }
   served_.clear();
   return status;
+}
+
+void Core::keep_undone() {
+  undone_.insert(undone_.end(), leased_.begin(), leased_.end());
+  leased_.clear();
+  // Only those that are in the store, so that no number of failures makes this long.
+  std::erase_if(undone_, [&](const Lease& lease) {
+    try {
+      return !find_leased(lease);
+    } catch (const Unreadable&) {
+      return true;  // it ends by itself
+    }
+  });
+}
+
+void Core::give_back_undone() {
+  const auto given_back = counters_.given_back;
+  give_back(undone_);
+  counters_.given_back = given_back;  // their deliveries are not counted either
 }
 
 void Core::read_clock() {

@@ -99,10 +99,7 @@ void EngineThread::run_group(Operations& group) {
 bool EngineThread::try_group(Operations& group, bool again) {
   try {
     core_.begin();
-    for (const auto& lease : given_back_) {
-      // Its lease may have ended meanwhile; then the message is back already.
-      static_cast<void>(core_.nack(lease, {.undelivered = true}));
-    }
+    core_.give_back(given_back_);
     for (const auto& operation : group) {
       operation->decide(core_);
       core_.relieve();

@@ -1,4 +1,5 @@
 // What the engine does when its store fails, and what it makes of many operations at once.
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <thread>
@@ -62,6 +63,33 @@ TEST_F(FailureTest, UndoesAGroupThatFailedAndDecidesItAgain) {
   faults_.disk_full_writes = 1;
   EXPECT_EQ(engine_.put("jobs", {.body = "y"}).value(), 2u);
   EXPECT_EQ(engine_.stats("jobs").ready, 1u);
+}
+
+// A take that goes through the messages held in memory writes what it has leased so far, and reads
+// on. When its next write fails, the first part stays in the store, and was told to nobody.
+TEST_F(FailureTest, GivesBackWhatAGroupLeasedBeforeItFailed) {
+  constexpr std::size_t kMany = 1'000;
+  for (std::size_t i = 0; i < kMany; ++i) ASSERT_TRUE(engine_.put("jobs", {.body = "x"}));
+  std::vector<MessageId> taken;
+  int failed = 0;
+  while (taken.size() < kMany) {
+    faults_.good_writes = 1;
+    faults_.disk_full_writes = 1;
+    const auto some = engine_.take("jobs", {.count_max = 90, .lease = 1h});
+    failed += faults_.disk_full_writes == 0 ? 1 : 0;
+    faults_.good_writes = 0;
+    faults_.disk_full_writes = 0;
+    if (some.empty()) break;
+    for (const auto& delivery : some) {
+      EXPECT_EQ(delivery.message.delivered, 1u);
+      taken.push_back(delivery.message.id);
+    }
+  }
+  EXPECT_GT(failed, 0) << "no take has written twice";
+  ASSERT_EQ(taken.size(), kMany);
+  EXPECT_TRUE(std::is_sorted(taken.begin(), taken.end()));
+  EXPECT_EQ(engine_.stats().counters.delivered, kMany);
+  EXPECT_EQ(engine_.stats().counters.given_back, 0u);
 }
 
 TEST_F(FailureTest, KeepsTheOrderOfWaitersThroughAFailedGroup) {
@@ -154,6 +182,21 @@ TEST_F(FailureTest, GivesBackWhatWasOnItsWayToAWaiterThatLeft) {
   ASSERT_EQ(taken->size(), 1u);
   EXPECT_EQ((*taken)[0].message.delivered, 1u);
   EXPECT_EQ(engine_.stats().counters.given_back, 1u);
+}
+
+TEST_F(FailureTest, WhatCannotBeGivenBackComesBackWithTheEndOfItsLease) {
+  auto waiting = engine_.start_take("jobs", {.lease = 1h, .wait = 1h});
+  faults_.close_gate();
+  engine_->put("jobs", {.body = "x"}, [](auto) {});
+  faults_.await_writer();
+  EXPECT_TRUE(waiting.waiter.cancel());
+  faults_.unreadable = true;
+  faults_.open_gate();
+  EXPECT_EQ(code(waiting.get()), Errc::cancelled);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(engine_.stats("jobs").hidden(), 1u);
+  faults_.unreadable = false;
+  engine_.clock.advance(1h);
+  EXPECT_EQ(engine_.take("jobs").size(), 1u);
 }
 
 TEST_F(FailureTest, RefusesOperationsThatWaitBeyondItsBounds) {
