@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -47,6 +48,17 @@ TestClock::duration quickest(TestClock::duration limit, Measure measure) {
 template <class Condition>
 bool holds_for(TestClock::duration duration, Condition condition) {
   return !eventually(duration, [&] { return !condition(); });
+}
+
+/// What a system call below `call` says at last; 0 or less is its failure. A process that was
+/// stopped for a while finds a wait with a limit interrupted, and asks again.
+template <class Call>
+int uninterrupted(Call call) {
+  for (;;) {
+    errno = 0;
+    const int done = call();
+    if (done > 0 || errno != EINTR) return done;
+  }
 }
 
 }  // namespace rp

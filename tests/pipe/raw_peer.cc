@@ -64,10 +64,13 @@ RawPeer::~RawPeer() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-bool RawPeer::handshake() { return SSL_do_handshake(ssl_) == 1; }
+bool RawPeer::handshake() {
+  return uninterrupted([&] { return SSL_do_handshake(ssl_); }) == 1;
+}
 
 bool RawPeer::send(std::string_view bytes) {
-  return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+  return uninterrupted(
+             [&] { return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())); }) > 0;
 }
 
 std::string RawPeer::receive(std::size_t bytes) {
@@ -75,7 +78,7 @@ std::string RawPeer::receive(std::size_t bytes) {
   char buffer[16 * 1024];
   while (all.size() < bytes) {
     const std::size_t wanted = std::min(sizeof buffer, bytes - all.size());
-    const int n = SSL_read(ssl_, buffer, static_cast<int>(wanted));
+    const int n = uninterrupted([&] { return SSL_read(ssl_, buffer, static_cast<int>(wanted)); });
     if (n <= 0) break;
     all.append(buffer, static_cast<std::size_t>(n));
   }

@@ -64,7 +64,8 @@ TlsStream::~TlsStream() {
 }
 
 bool TlsStream::handshake(bool dials) {
-  const bool done = (dials ? SSL_connect(ssl_) : SSL_accept(ssl_)) == 1;
+  const bool done =
+      uninterrupted([&] { return dials ? SSL_connect(ssl_) : SSL_accept(ssl_); }) == 1;
   ERR_clear_error();
   return done;
 }
@@ -87,7 +88,8 @@ std::unique_ptr<TlsStream> TlsStream::answer(Socket socket, const TlsSetup& setu
 
 bool TlsStream::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const int sent = SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()));
+    const int sent = uninterrupted(
+        [&] { return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())); });
     ERR_clear_error();
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -104,7 +106,8 @@ bool TlsStream::receive(std::string& into, TestClock::time_point deadline) {
     }
   }
   std::array<char, 16384> buffer;
-  const int received = SSL_read(ssl_, buffer.data(), static_cast<int>(buffer.size()));
+  const int received =
+      uninterrupted([&] { return SSL_read(ssl_, buffer.data(), static_cast<int>(buffer.size())); });
   ERR_clear_error();
   if (received <= 0) return false;
   bytes_received_ += static_cast<std::size_t>(received);
