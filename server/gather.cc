@@ -12,7 +12,7 @@
 
 #include "node/ended_call.h"
 #include "node/escape.h"
-#include "pipe/last_word.h"
+#include "pipe/answer_by.h"
 #include "rest/text.h"
 #include "server/gather_entry.h"
 #include "server/gather_output.h"
@@ -27,7 +27,7 @@ using pipe::Errc;
 /// When the clients' time is over.
 Clock::time_point clients_deadline(Clock::time_point deadline, std::chrono::milliseconds timeout) {
   const auto now = Clock::now();
-  return deadline == Clock::time_point::max() ? now + timeout : pipe::last_word(deadline, now);
+  return deadline == Clock::time_point::max() ? now + timeout : pipe::answer_by(deadline, now);
 }
 
 /// Whether an Accept header asks for a line per reply.

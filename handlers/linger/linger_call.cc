@@ -4,7 +4,7 @@
 #include <array>
 
 #include "handlers/linger/message_options.h"
-#include "pipe/last_word.h"
+#include "pipe/answer_by.h"
 #include "pipe/percent.h"
 
 namespace rp::handlers::linger {
@@ -236,7 +236,7 @@ std::optional<Milliseconds> LingerCall::time_to_wait() {
   if (event_.deadline != pipe::Clock::time_point::max()) {
     // Whoever bounds the call hears that nothing came, not that it took too long.
     const auto now = pipe::Clock::now();
-    wait = std::min(std::chrono::floor<Milliseconds>(pipe::last_word(event_.deadline, now) - now),
+    wait = std::min(std::chrono::floor<Milliseconds>(pipe::answer_by(event_.deadline, now) - now),
                     wait);
   }
   return wait;
